@@ -105,10 +105,7 @@ fn first_free(slug: String, taken: &[String]) -> String {
         return slug;
     }
     // One more candidate than there are taken slugs, so one of them is free.
-    (2..=taken.len() + 1)
-        .map(|number| format!("{slug}-{number}"))
-        .find(is_free)
-        .unwrap_or(slug)
+    (2..=taken.len() + 1).map(|number| format!("{slug}-{number}")).find(is_free).unwrap_or(slug)
 }
 
 #[cfg(test)]

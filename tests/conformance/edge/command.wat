@@ -1,0 +1,16 @@
+;; A WASI command: _start may be called, and its standard output is not the function's output.
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store_u8 (param i64 i32)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\08\00\00\00\03\00\00\00hi\n")
+  (func (export "_start") (local $block i64)
+    (drop (call $args_sizes_get (i32.const 64) (i32.const 68)))
+    (local.set $block (call $alloc (i64.const 2)))
+    (call $store_u8 (local.get $block) (i32.add (i32.const 48) (i32.load (i32.const 64))))
+    (call $store_u8 (i64.add (local.get $block) (i64.const 1))
+      (i32.add (i32.const 48) (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 72))))
+    (call $output_set (local.get $block) (i64.const 2))))

@@ -1,0 +1,15 @@
+;; An instance lives on between calls: its global counts them.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store_u8 (param i64 i32)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (global $calls (mut i32) (i32.const 48))
+  (func (export "count") (result i32) (local $block i64)
+    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    (local.set $block (call $alloc (i64.const 1)))
+    (call $store_u8 (local.get $block) (global.get $calls))
+    (call $output_set (local.get $block) (i64.const 1))
+    (i32.const 0))
+  (func (export "fail") (result i32)
+    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    (i32.const 3)))

@@ -1,0 +1,18 @@
+;; Blocks made, errors set and outputs set while initialising do not reach the first call.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+  (import "extism:host/env" "store_u64" (func $store_u64 (param i64 i64)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (import "extism:host/env" "error_set" (func $error_set (param i64)))
+  (global $block (mut i64) (i64.const 0))
+  (func (export "_initialize")
+    (global.set $block (call $alloc (i64.const 5000)))
+    (call $output_set (global.get $block) (i64.const 8))
+    (call $error_set (global.get $block)))
+  (func (export "nothing"))
+  (func (export "length_of_early_block") (local $length i64) (local $answer i64)
+    (local.set $length (call $length (global.get $block)))
+    (local.set $answer (call $alloc (i64.const 8)))
+    (call $store_u64 (local.get $answer) (local.get $length))
+    (call $output_set (local.get $answer) (i64.const 8))))

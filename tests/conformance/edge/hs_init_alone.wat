@@ -1,0 +1,14 @@
+;; Only hs_init, no _initialize.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u64" (func $store_u64 (param i64 i64)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  ;; Each step that runs appends its digit, as ASCII, to what came before.
+  (global $steps (mut i64) (i64.const 0))
+  (func $step (param $digit i64)
+    (global.set $steps (i64.or (i64.shl (global.get $steps) (i64.const 8)) (local.get $digit))))
+  (func (export "hs_init") (param i32 i32) (call $step (i64.const 0x33)))
+  (func (export "steps") (local $block i64)
+    (local.set $block (call $alloc (i64.const 8)))
+    (call $store_u64 (local.get $block) (global.get $steps))
+    (call $output_set (local.get $block) (i64.const 8))))

@@ -1,0 +1,15 @@
+;; HTTP without leave: the request ends the guest, and before any request the status is zero.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store_u8 (param i64 i32)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (import "extism:host/env" "input_offset" (func $input_offset (result i64)))
+  (import "extism:host/env" "http_request" (func $http_request (param i64 i64) (result i64)))
+  (import "extism:host/env" "http_status_code" (func $http_status_code (result i32)))
+  (import "extism:host/env" "http_headers" (func $http_headers (result i64)))
+  (func (export "request") (drop (call $http_request (call $input_offset) (i64.const 0))))
+  (func (export "before_any_request") (local $block i64)
+    (local.set $block (call $alloc (i64.const 2)))
+    (call $store_u8 (local.get $block) (i32.add (i32.const 48) (call $http_status_code)))
+    (call $store_u8 (i64.add (local.get $block) (i64.const 1)) (i32.add (i32.const 48) (i32.wrap_i64 (call $http_headers))))
+    (call $output_set (local.get $block) (i64.const 2))))
