@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Measures this project beside PL/pgSQL and C in one run: calls, JSON, a CPU kernel, three row triggers, the first call of a backend.
+
+BENCH_DSN is a libpq connection string of a superuser on a database that may be filled with tables named b_*. BENCH_PG_CONFIG finds
+the headers for the C functions (default pg_config). Prints one Markdown table; OUT.jsonl keeps every sample, OUT.md the table.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import random
+import sys
+import tempfile
+import time
+
+import languages
+import report
+import workloads
+from connection import Connection, DatabaseError
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one short round: a look, not a result")
+    parser.add_argument("--out", default=str(HERE / "results" / time.strftime("%Y%m%d-%H%M%S")), help="path of the results without its ending")
+    parser.add_argument("--languages", default="", help="comma-separated: c, plpgsql, alyx, alyx_fresh, …")
+    parser.add_argument("--workloads", default="", help="comma-separated: " + ", ".join([*workloads.UNITS, "first_call"]))
+    parser.add_argument("--rounds", type=int, default=0)
+    chosen = parser.parse_args()
+    chosen.dsn = os.environ.get("BENCH_DSN", "dbname=bench")
+    chosen.rounds = chosen.rounds or (1 if chosen.quick else 5)
+    chosen.rows, chosen.calls, chosen.inner, chosen.connections = (20_000, 100_000, 2, 10) if chosen.quick else (100_000, 1_000_000, 3, 100)
+    chosen.workloads = chosen.workloads.split(",") if chosen.workloads else [*workloads.UNITS, "first_call"]
+    return chosen
+
+
+def main():
+    chosen = options()
+    out = pathlib.Path(chosen.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    records = []
+
+    # Not below the checkout: the server loads the C functions from here, and it may not be allowed to read a home folder.
+    with tempfile.TemporaryDirectory(prefix="alyx-bench-") as folder, open(out.with_suffix(".jsonl"), "w") as file:
+        os.chmod(folder, 0o755)
+
+        def put(**record):
+            records.append(record)
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.flush()
+
+        found = install(chosen, pathlib.Path(folder), put)
+        put(kind="meta", languages={language.prefix: language.label for language in found}, machine=machine(chosen), rounds=chosen.rounds, rows=chosen.rows, calls=chosen.calls)
+        measure(found, chosen, put)
+        if "first_call" in chosen.workloads:
+            first_calls(found, chosen, put)
+
+    table = report.markdown(records)
+    out.with_suffix(".md").write_text(table)
+    sys.stdout.write("\n" + table)
+    sys.exit(1 if any(record["kind"] == "error" for record in records) else 0)
+
+
+def install(chosen, folder, put):
+    """Tables and functions; the languages that answer correctly."""
+    found = []
+    with Connection(chosen.dsn, "SET client_min_messages = warning") as connection:
+        progress("tables")
+        for statement in (HERE / "schema.sql").read_text().replace("@ROWS@", str(chosen.rows)).split(";\n"):
+            connection.query(statement)         # one by one: VACUUM refuses to run among others
+        for language in languages.load([name for name in chosen.languages.split(",") if name]):
+            progress(f"install {language.label}")
+            try:
+                languages.install(connection, language, folder)
+                workloads.verify(language, chosen)
+                found.append(language)
+            except DatabaseError as error:
+                put(kind="error", language=language.prefix, workload="install", error=str(error))
+    return found
+
+
+def measure(found, chosen, put):
+    """Rounds of all workloads over all languages, in another order each time: what drifts, drifts for all."""
+    dice, failed = random.Random(1), set()
+    for number in range(chosen.rounds):
+        for workload in (name for name in chosen.workloads if name in workloads.UNITS):
+            progress(f"round {number + 1} of {chosen.rounds}: {workload}")
+            for language in dice.sample(found, len(found)):
+                if (language.prefix, workload) in failed:
+                    continue
+                try:
+                    put(kind="sample", round=number, language=language.prefix, workload=workload, load=os.getloadavg()[0], **workloads.measure(workload, language, chosen))
+                except DatabaseError as error:
+                    failed.add((language.prefix, workload))
+                    put(kind="error", language=language.prefix, workload=workload, error=str(error))
+
+
+def first_calls(found, chosen, put):
+    progress("first call of a new backend")
+    dice = random.Random(2)
+    statements = [("-", "SELECT 1")] + [(language.prefix, "SELECT " + language.call("json", workloads.EXPECTED["json"][0])) for language in found]
+    for number in range(chosen.connections):
+        for prefix, statement in dice.sample(statements, len(statements)):
+            put(kind="first_call", round=number, language=prefix, wall=workloads.first_call(statement, chosen))
+
+
+def machine(chosen):
+    with Connection(chosen.dsn) as connection:
+        versions = [connection.value("SELECT split_part(version(), ' on ', 1)")]
+        if connection.value("SELECT count(*) FROM pg_extension WHERE extname = 'alyx_functions'") == "1":
+            versions += connection.query("SELECT fn_version()")[0]
+        settings = ", ".join(f"{name} {connection.value(f'SHOW {name}')}" for name in ("fsync", "synchronous_commit", "jit", "shared_buffers"))
+    with open("/proc/cpuinfo") as file:
+        cpu = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), platform.machine())
+    return f"{'; '.join(versions)}; {settings}. {cpu}, {os.cpu_count()} cores, Linux {platform.release()}; load {os.getloadavg()[0]:.2f}; {time.strftime('%Y-%m-%d')}."
+
+
+def progress(text):
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+
+if __name__ == "__main__":
+    main()
