@@ -123,4 +123,7 @@ def progress(text):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DatabaseError as error:
+        sys.exit(f"bench: {error}")

@@ -1,3 +1,4 @@
+\set ON_ERROR_STOP on
 -- Titles in, slugs out; the second "Hello, World!" meets the first.
 INSERT INTO posts (title) VALUES ('Hello, World!'), ('Hello, World!'), ('Crème Brûlée à la carte'), ('Straße nach Łódź')
 RETURNING title, slug;

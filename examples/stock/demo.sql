@@ -1,3 +1,4 @@
+\set ON_ERROR_STOP on
 INSERT INTO products VALUES (1, 'Teapot', 10), (2, 'Lamp "Ada"', 1)
 ON CONFLICT (id) DO UPDATE SET stock = excluded.stock;
 
@@ -5,13 +6,13 @@ INSERT INTO orders (customer, product_id, qty) VALUES ('zoe', 1, 3), ('zoe', 2, 
 SELECT id, name, stock FROM products ORDER BY id;
 SELECT customer, orders, pieces FROM profiles ORDER BY customer;
 
--- Sold out: one error with a hint, and nothing of the order stays, not even the lamp's companion.
+-- Sold out: one error with a hint, and nothing of the order stays, not even the teapot that was there.
 \set ON_ERROR_STOP off
-\set VERBOSITY verbose
 \set SHOW_CONTEXT never
 INSERT INTO orders (customer, product_id, qty) VALUES ('max', 1, 1), ('max', 2, 1);
-\set VERBOSITY default
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
 \set SHOW_CONTEXT errors
 \set ON_ERROR_STOP on
+
 SELECT id, name, stock FROM products ORDER BY id;
 SELECT customer, orders, pieces FROM profiles ORDER BY customer;
