@@ -1,0 +1,12 @@
+;; Wants a host function of the application's own.
+(module
+  (import "extism:host/user" "hello_world" (func $hello (param i64) (result i64)))
+  (import "extism:host/env" "input_offset" (func $input_offset (result i64)))
+  (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (func (export "handler") (result i32)
+    (local $reply i64)
+    (local.set $reply (call $hello (call $input_offset)))
+    (call $output_set (local.get $reply) (call $length (local.get $reply)))
+    (i32.const 0))
+)

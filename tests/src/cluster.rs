@@ -1,0 +1,80 @@
+//! A private cluster, for tests that stop or crash their server. Lives in a temporary folder, listens on a socket only.
+
+use crate::{Server, run_as_server_user};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A server that belongs to one test.
+pub struct Cluster {
+    folder: PathBuf,
+    server: Server,
+}
+
+impl Cluster {
+    /// Creates and starts a cluster from the same PostgreSQL installation as the shared server.
+    pub fn start(label: &str) -> Cluster {
+        let bin = Server::shared().bin;
+        let folder = std::env::temp_dir().join(format!("alyx-{label}-{}", std::process::id()));
+        must(run_as_server_user(Path::new("/bin/mkdir")).args(["-m", "755", "-p"]).arg(&folder));
+        let data = folder.join("data");
+        must(
+            run_as_server_user(&bin.join("initdb"))
+                .args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
+                .arg(&data),
+        );
+        let server = Server { host: folder.clone(), port: 5432, bin, data, log: folder.join("log") };
+        let cluster = Cluster { folder, server };
+        cluster.begin();
+        cluster
+    }
+
+    /// Its address.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Starts the server and waits until it accepts connections.
+    pub fn begin(&self) {
+        let options = format!(
+            "-c listen_addresses='' -c unix_socket_directories='{}' -c port=5432 -c fsync=off -c log_min_messages=info",
+            self.folder.display()
+        );
+        must(self.pg_ctl(&["start", "--wait"]).arg("--log").arg(&self.server.log).args(["-o", &options]));
+    }
+
+    /// `pg_ctl stop` in the given mode, waiting for the end.
+    pub fn stop(&self, mode: &str) {
+        must(&mut self.pg_ctl(&["stop", "--wait", "--mode", mode]));
+    }
+
+    /// Whether the server runs.
+    pub fn is_up(&self) -> bool {
+        self.pg_ctl(&["status"]).output().is_ok_and(|output| output.status.success())
+    }
+
+    fn pg_ctl(&self, words: &[&str]) -> Command {
+        let mut command = run_as_server_user(&self.server.bin.join("pg_ctl"));
+        command.args(words).arg("-D").arg(&self.server.data);
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.is_up() {
+            let _ = self.pg_ctl(&["stop", "--wait", "--mode", "immediate"]).output();
+        }
+        if std::thread::panicking() {
+            eprintln!("server log kept in {}", self.server.log.display());
+        } else {
+            let _ = run_as_server_user(Path::new("/bin/rm")).arg("-rf").arg(&self.folder).output();
+        }
+    }
+}
+
+fn must(command: &mut Command) {
+    // Output goes to a file and not to a pipe: the server inherits it and would keep a pipe open for ever.
+    let status =
+        command.stdout(std::process::Stdio::null()).status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(status.success(), "{command:?} ended with {status}");
+}

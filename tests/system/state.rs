@@ -1,0 +1,111 @@
+//! What an instance remembers: nothing, its transaction, or its session, and never across roles, versions or traps.
+
+use alyx_tests::{Db, guest};
+
+fn db(test: &str, instances: &str) -> Db {
+    let mut db = Db::new(test);
+    db.deploy("count", &guest("counter"), &format!("instances: {instances}\nentrypoint: count\n"));
+    db.run(
+        "CREATE FUNCTION count_trap(text) RETURNS text LANGUAGE wasm AS 'count:count_then_trap';
+         CREATE FUNCTION count_number(int) RETURNS int LANGUAGE wasm AS 'count:count_number'",
+    );
+    db
+}
+
+fn count(session: &mut alyx_tests::Session) -> String {
+    session.value("SELECT count('{}')")
+}
+
+#[test]
+fn fresh_forgets_everything() {
+    let mut db = db("state_fresh", "fresh");
+    for _ in 0..3 {
+        assert_eq!(count(&mut db), "1");
+        assert_eq!(db.value("SELECT count_number(0)"), "1");
+    }
+    assert_eq!(db.rows("SELECT DISTINCT count('{}'), count_number(i) FROM generate_series(1, 5) i"), ["1|1"]);
+}
+
+#[test]
+fn fresh_is_the_default() {
+    let mut db = Db::new("state_default");
+    db.deploy("count", &guest("counter"), "entrypoint: count\n");
+    assert_eq!(db.rows("SELECT DISTINCT count('{}') FROM generate_series(1, 5)"), ["1"]);
+}
+
+#[test]
+fn transaction_remembers_until_its_end() {
+    let mut db = db("state_transaction", "transaction");
+    db.run("BEGIN");
+    assert_eq!([count(&mut db), count(&mut db), count(&mut db)], ["1", "2", "3"]);
+    db.run("COMMIT");
+    assert_eq!(count(&mut db), "1");
+    assert_eq!(count(&mut db), "1");
+    db.run("BEGIN");
+    assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
+    db.run("ROLLBACK");
+    assert_eq!(count(&mut db), "1");
+    assert_eq!(db.value("SELECT max(count_number(i)) FROM generate_series(1, 5) i"), "5");
+}
+
+#[test]
+fn session_remembers_across_transactions_but_not_across_sessions() {
+    let mut db = db("state_session", "session");
+    assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
+    db.run("BEGIN");
+    assert_eq!(count(&mut db), "3");
+    db.run("ROLLBACK");
+    assert_eq!(count(&mut db), "4");
+    assert_eq!(count(&mut db.session()), "1");
+}
+
+#[test]
+fn a_trap_a_cancel_and_a_limit_end_the_memory() {
+    let mut db = db("state_trap", "session");
+    assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
+    db.refused("SELECT count_trap('x')", "38000");
+    assert_eq!(count(&mut db), "1", "an instance that trapped is not used again");
+}
+
+#[test]
+fn roles_do_not_share_an_instance() {
+    let mut db = db("state_roles", "session");
+    let (ann, ben) = (db.role("ann"), db.role("ben"));
+    db.run("GRANT EXECUTE ON FUNCTION count(jsonb) TO PUBLIC");
+    let as_role = |db: &mut Db, role: &str| {
+        db.run(&format!("SET ROLE {role}"));
+        let counted = count(db);
+        db.run("RESET ROLE");
+        counted
+    };
+    let seen = [
+        as_role(&mut db, &ann),
+        as_role(&mut db, &ann),
+        as_role(&mut db, &ben),
+        as_role(&mut db, &ann),
+        as_role(&mut db, &ben),
+    ];
+    assert_eq!([&seen[0], &seen[2]], ["1", "1"], "ben must not see what ann's calls left behind: {seen:?}");
+    assert!(seen[4] == "2" || seen[4] == "1", "{seen:?}");
+}
+
+#[test]
+fn a_new_version_begins_anew() {
+    let mut db = db("state_version", "session");
+    assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
+    db.deploy("count", &guest("counter"), "instances: session\nentrypoint: count\ntimeout: 5s\n");
+    assert_eq!(count(&mut db), "1");
+}
+
+#[test]
+fn a_call_within_a_call_has_an_instance_of_its_own() {
+    let mut db = Db::new("state_nested");
+    db.deploy("script", &guest("script"), "instances: session\n");
+    db.run("CREATE FUNCTION script(lines text) RETURNS jsonb LANGUAGE wasm AS 'script'");
+    let inner = r#"q{\"sql\": \"SELECT 7 AS n\"}"#;
+    let outer = format!(r#"q{{"sql": "SELECT script($1) AS inner", "params": ["{inner}"]}}"#);
+    let replies = db.json(&format!("SELECT script($x${outer}\n{outer}$x$)"));
+    for reply in [&replies[0], &replies[1]] {
+        assert_eq!(reply["rows"][0]["inner"][0]["rows"][0]["n"], 7, "{replies:#}");
+    }
+}
