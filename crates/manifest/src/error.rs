@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// Why a manifest was refused, at the first place where it is wrong.
+/// Why a manifest was refused, at a place where it is wrong.
 ///
 /// `line` and `column` are 1-based; the column counts characters, not bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub struct ManifestError {
     pub hint: Option<String>,
 }
 
+impl ManifestError {
+    /// The same error with a hint, a full sentence.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
 impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (line {}, column {})", self.message, self.line, self.column)
@@ -25,3 +32,28 @@ impl fmt::Display for ManifestError {
 }
 
 impl std::error::Error for ManifestError {}
+
+/// A place in the manifest's text, 1-based.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl At {
+    /// Where errors about the whole text are shown.
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
+
+    /// An error at this place.
+    pub(crate) fn error(self, message: impl Into<String>) -> ManifestError {
+        ManifestError { message: message.into(), line: self.line, column: self.column, hint: None }
+    }
+}
+
+/// Text from the manifest, quoted for a message: without control characters, and short whatever its author wrote.
+pub(crate) fn quoted(text: &str) -> String {
+    const LONGEST_SHOWN: usize = 64;
+    let shown: String = text.chars().take(LONGEST_SHOWN).map(|c| if c.is_control() { '?' } else { c }).collect();
+    let rest = if text.chars().nth(LONGEST_SHOWN).is_some() { "..." } else { "" };
+    format!("\"{shown}{rest}\"")
+}

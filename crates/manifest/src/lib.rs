@@ -3,8 +3,15 @@
 //! It must not know Postgres, wasm or the file system: text in, value or [`ManifestError`] out, and no input makes it panic.
 
 mod error;
+mod fields;
+mod former;
 mod hook;
 mod manifest;
+mod names;
+mod origin;
+mod read;
+mod units;
+mod yaml;
 
 pub use error::ManifestError;
 pub use hook::{
@@ -15,11 +22,16 @@ pub use manifest::{
     Backoff, Build, DatabaseAccess, Instances, LogPolicy, Manifest, RateLimit, Retry, RunAs, Runtime, SqlFunction,
 };
 
+/// Longest manifest that is read, in bytes.
+pub const MAX_TEXT_BYTES: usize = 256 << 10;
+
+/// Most entries that one list or mapping of a manifest may have; `input` and `output` are bounded by the text alone.
+pub const MAX_ENTRIES: usize = 1_000;
+
 /// Reads and checks a manifest. Empty text is [`Manifest::default`].
 ///
 /// # Errors
-/// The first thing that is wrong with the text, with its place.
+/// One thing that is wrong with the text, with its place and, where there is one, a hint.
 pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
-    let _ = text;
-    Ok(Manifest::default())
+    read::manifest(yaml::parse(text)?)
 }
