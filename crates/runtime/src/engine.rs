@@ -3,7 +3,9 @@
 use crate::error::Error;
 use crate::settings::Settings;
 use wasmparser::WasmFeatures;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 /// The WebAssembly that guests may use: 2.0 and tail calls; one memory of 32 bits, no threads, no garbage collection.
 ///
@@ -20,7 +22,7 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::EXTENDED_CONST);
 
 /// Tables of one module; a module with more is refused.
-const MAX_TABLES: u32 = 4;
+pub(crate) const MAX_TABLES: u32 = 4;
 /// Elements that one table can ever have; [`Limits`](crate::Limits) narrow it.
 pub(crate) const MAX_TABLE_ELEMENTS: u32 = 1 << 20;
 /// Address space per linear memory. It is part of the compiled code's identity, so it does not follow a setting: one

@@ -1,21 +1,52 @@
 //! A compiled module, ready to be instantiated.
 
+use crate::error::Error;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::instance::Instance;
+use crate::kernel::KernelPool;
+use crate::link;
 use crate::settings::Limits;
 use crate::sha256::Sha256;
-use crate::summary::ExportSignature;
-use std::marker::PhantomData;
+use crate::state::State;
+use crate::summary::{self, ExportSignature, Summary};
 use std::rc::Rc;
+use wasmtime::InstancePre;
 
-/// A compiled module; cheap to keep, code is shared between processes through the page cache.
+/// Functions that toolchains export to be called once before all others, as Extism calls them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Initialisation {
+    None,
+    /// `_initialize`, where there is one, then `hs_init(0, 0)`.
+    Haskell,
+    /// `__wasm_call_ctors` and nothing else.
+    Constructors,
+    /// `_initialize`.
+    Reactor,
+}
+
+/// A compiled module; cheap to keep, its code is shared between processes through the page cache.
 pub struct Module<H: Host> {
     sha256: Sha256,
-    host: PhantomData<H>,
+    summary: Summary,
+    initialisation: Initialisation,
+    pre: InstancePre<State<H>>,
+    kernels: KernelPool,
+    instance_slots: u32,
 }
 
 impl<H: Host> Module<H> {
+    pub(crate) fn new(
+        sha256: Sha256,
+        summary: Summary,
+        module: &wasmtime::Module,
+        kernels: KernelPool,
+        instance_slots: u32,
+    ) -> Result<Self, Error> {
+        let pre = link::link(module, &summary.imports)?;
+        Ok(Self { sha256, initialisation: initialisation(&summary.exports), summary, pre, kernels, instance_slots })
+    }
+
     /// Its name.
     #[must_use]
     pub fn sha256(&self) -> &Sha256 {
@@ -25,7 +56,7 @@ impl<H: Host> Module<H> {
     /// Its exported functions.
     #[must_use]
     pub fn exports(&self) -> &[ExportSignature] {
-        &[]
+        &self.summary.exports
     }
 
     /// The exported function `name`.
@@ -34,24 +65,64 @@ impl<H: Host> Module<H> {
         self.exports().iter().find(|export| export.name == name)
     }
 
+    /// As [`CheckedModule::entrypoint`](crate::CheckedModule::entrypoint).
+    ///
+    /// # Errors
+    /// [`Error::UnknownExport`] or [`Error::NotCallable`], when `wanted` is given.
+    pub fn entrypoint(&self, wanted: Option<&str>) -> Result<Option<&str>, Error> {
+        summary::entrypoint(self.exports(), wanted)
+    }
+
     /// Whether it imports from `extism:host/env`.
     #[must_use]
     pub fn uses_extism(&self) -> bool {
-        false
+        self.summary.uses_extism
     }
 
     /// Whether calling the export provably leaves no trace in an instance: such calls may share one instance even
     /// where each is to have a fresh one, as long as only stateless exports are called on it.
     #[must_use]
-    pub fn is_stateless(&self, _export: &str) -> bool {
-        false
+    pub fn is_stateless(&self, export: &str) -> bool {
+        self.summary.stateless.contains(export)
     }
 
     /// Makes an instance and runs its initialisation exports.
     ///
     /// # Errors
     /// As [`Instance::call`], and [`LimitKind::Instances`](crate::LimitKind::Instances).
-    pub fn instantiate(self: &Rc<Self>, _host: H, _limits: &Limits) -> Result<Instance<H>, Failure<H::Error>> {
-        Err(Failure::Internal("not built yet".to_owned()))
+    pub fn instantiate(self: &Rc<Self>, host: H, limits: &Limits) -> Result<Instance<H>, Failure<H::Error>> {
+        let state = State::new(host, self.kernels.take(), limits, self.summary.memory_max_bytes);
+        Instance::new(Rc::clone(self), state)
+    }
+
+    pub(crate) fn pre(&self) -> &InstancePre<State<H>> {
+        &self.pre
+    }
+
+    pub(crate) fn initialisation(&self) -> Initialisation {
+        self.initialisation
+    }
+
+    /// Whether its code can reach the host at all.
+    pub(crate) fn has_imports(&self) -> bool {
+        !self.summary.imports.is_empty()
+    }
+
+    pub(crate) fn instance_slots(&self) -> u32 {
+        self.instance_slots
+    }
+}
+
+fn initialisation(exports: &[ExportSignature]) -> Initialisation {
+    let export = |name: &str| exports.iter().find(|export| export.name == name);
+    let plain = |name| export(name).is_some_and(|export| export.params.is_empty() && export.results.is_empty());
+    if export("hs_init").is_some() {
+        Initialisation::Haskell
+    } else if plain("__wasm_call_ctors") {
+        Initialisation::Constructors
+    } else if plain("_initialize") {
+        Initialisation::Reactor
+    } else {
+        Initialisation::None
     }
 }

@@ -1,20 +1,44 @@
 //! The entrance: checks, builds and loads modules.
 
+use crate::cache::Cache;
 use crate::check::{CheckedModule, Policy};
 use crate::engine::{self, Ticker};
 use crate::error::Error;
 use crate::host::Host;
+use crate::kernel::KernelPool;
 use crate::module::Module;
 use crate::settings::Settings;
 use crate::sha256::Sha256;
-use std::marker::PhantomData;
+use crate::summary::Summary;
+use crate::trusted;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use wasmtime::Engine;
 
-/// One per process and thread.
+/// Modules that stay loaded.
+const MAX_LOADED: usize = 128;
+
+/// One per process, used by one thread.
 pub struct Runtime<H: Host> {
     engine: Engine,
-    host: PhantomData<H>,
+    settings: Settings,
+    cache: Option<Cache>,
+    loaded: RefCell<HashMap<Sha256, Loaded<H>>>,
+    /// Counts uses, to find the module that was used longest ago.
+    uses: Cell<u64>,
+    kernels: KernelPool,
+}
+
+struct Loaded<H: Host> {
+    module: Rc<Module<H>>,
+    last_use: u64,
+}
+
+/// Compiled code, with the reason why it is not in the cache.
+struct Compiled {
+    module: wasmtime::Module,
+    not_stored: Option<Error>,
 }
 
 impl<H: Host> Runtime<H> {
@@ -23,7 +47,15 @@ impl<H: Host> Runtime<H> {
     /// # Errors
     /// [`Error::Internal`] when the address space cannot be reserved.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        Ok(Self { engine: engine::engine(settings)?, host: PhantomData })
+        let engine = engine::engine(settings)?;
+        Ok(Self {
+            cache: settings.cache_dir.as_ref().map(|folder| Cache::new(folder, &engine)),
+            engine,
+            settings: settings.clone(),
+            loaded: RefCell::default(),
+            uses: Cell::new(0),
+            kernels: KernelPool::default(),
+        })
     }
 
     /// The handle that makes running guests ask for interrupts.
@@ -36,16 +68,23 @@ impl<H: Host> Runtime<H> {
     ///
     /// # Errors
     /// All of [`Error`] that speak about a module.
-    pub fn check(&self, _wasm: &[u8], _policy: &Policy) -> Result<CheckedModule, Error> {
-        Err(Error::Internal("not built yet".to_owned()))
+    pub fn check(&self, wasm: &[u8], policy: &Policy) -> Result<CheckedModule, Error> {
+        self.check_size(wasm)?;
+        self.checked(wasm.to_vec(), Sha256::of(wasm), |name| policy.host_functions.contains(name))
     }
 
     /// Compiles a module into the cache, unless it is there.
     ///
     /// # Errors
-    /// [`Error::Cache`] when it could not be stored: [`load`](Self::load) will compile it in memory.
-    pub fn build(&self, _module: &CheckedModule) -> Result<(), Error> {
-        Err(Error::Internal("not built yet".to_owned()))
+    /// [`Error::Cache`] when it could not be stored: the module is loaded nevertheless, and [`load`](Self::load) will
+    /// compile it again in other processes. Others when it does not compile.
+    pub fn build(&self, module: &CheckedModule) -> Result<(), Error> {
+        if self.cache.as_ref().is_some_and(|cache| cache.open(&module.sha256).is_ok()) {
+            return Ok(());
+        }
+        let compiled = self.compile(module)?;
+        self.keep(module.sha256, module.summary(), &compiled.module)?;
+        compiled.not_stored.map_or(Ok(()), Err)
     }
 
     /// Finds a module in memory, then in the cache; else asks for its bytes and builds it.
@@ -54,12 +93,120 @@ impl<H: Host> Runtime<H> {
     /// Those of `wasm`, of [`check`](Self::check), and [`Error::Internal`]; never [`Error::Cache`].
     pub fn load<E: From<Error>>(
         &self,
-        _sha256: &Sha256,
-        _wasm: impl FnOnce() -> Result<Vec<u8>, E>,
+        sha256: &Sha256,
+        wasm: impl FnOnce() -> Result<Vec<u8>, E>,
     ) -> Result<Rc<Module<H>>, E> {
-        Err(Error::Internal("not built yet".to_owned()).into())
+        if let Some(module) = self.loaded(sha256) {
+            return Ok(module);
+        }
+        if let Some((module, summary)) = self.cached(sha256) {
+            return Ok(self.keep(*sha256, summary, &module)?);
+        }
+        let wasm = wasm()?;
+        self.check_size(&wasm)?;
+        if Sha256::of(&wasm) != *sha256 {
+            let message = format!("its SHA-256 is not {sha256}");
+            return Err(Error::Invalid { message, offset: None }.into());
+        }
+        // Which host functions it may have was decided when it was deployed; the host refuses the others.
+        let checked = self.checked(wasm, *sha256, |_| true)?;
+        let compiled = self.compile(&checked)?;
+        if let Some(error) = compiled.not_stored {
+            tracing::debug!(%sha256, %error, "compiled module is kept in memory only");
+        }
+        Ok(self.keep(*sha256, checked.summary(), &compiled.module)?)
     }
 
     /// Removes a module from memory and from the cache; instances that live go on.
-    pub fn forget(&self, _sha256: &Sha256) {}
+    pub fn forget(&self, sha256: &Sha256) {
+        self.loaded.borrow_mut().remove(sha256);
+        if let Some(cache) = &self.cache {
+            cache.remove(sha256);
+        }
+    }
+
+    fn checked(&self, wasm: Vec<u8>, sha256: Sha256, user: impl Fn(&str) -> bool) -> Result<CheckedModule, Error> {
+        let module = CheckedModule::new(wasm, sha256, user)?;
+        too_large("initial memory", module.memory_min_bytes, self.settings.max_memory_bytes)?;
+        Ok(module)
+    }
+
+    fn check_size(&self, wasm: &[u8]) -> Result<(), Error> {
+        let bytes = |size| u64::try_from(size).unwrap_or(u64::MAX);
+        too_large("module", bytes(wasm.len()), bytes(self.settings.max_module_bytes))
+    }
+
+    fn loaded(&self, sha256: &Sha256) -> Option<Rc<Module<H>>> {
+        let mut loaded = self.loaded.borrow_mut();
+        let entry = loaded.get_mut(sha256)?;
+        entry.last_use = self.next_use();
+        Some(Rc::clone(&entry.module))
+    }
+
+    /// Maps a module from the cache; what is missing, stale or damaged is not there.
+    fn cached(&self, sha256: &Sha256) -> Option<(wasmtime::Module, Summary)> {
+        let entry = match self.cache.as_ref()?.open(sha256) {
+            Ok(entry) => entry,
+            Err(reason) => {
+                tracing::debug!(%sha256, %reason, "compiled module not used");
+                return None;
+            }
+        };
+        match trusted::map(&self.engine, entry.file) {
+            Ok(module) => Some((module, entry.summary)),
+            Err(error) => {
+                tracing::debug!(%sha256, %error, "compiled module does not fit this engine");
+                None
+            }
+        }
+    }
+
+    /// Compiles and stores a module, unless another process does it at this time.
+    fn compile(&self, module: &CheckedModule) -> Result<Compiled, Error> {
+        let started = std::time::Instant::now();
+        let _turn = self.cache.as_ref().and_then(|cache| cache.wait_for_turn(&module.sha256));
+        if let Some((module, _)) = self.cached(&module.sha256) {
+            return Ok(Compiled { module, not_stored: None });
+        }
+        let artefact = self.engine.precompile_module(&module.wasm).map_err(internal)?;
+        let milliseconds = started.elapsed().as_millis();
+        tracing::debug!(sha256 = %module.sha256, bytes = artefact.len(), milliseconds, "module compiled");
+        let mut not_stored = None;
+        if let Some(cache) = &self.cache {
+            match cache.store(&module.sha256, &artefact, &module.summary()) {
+                Ok(()) => {
+                    if let Some((module, _)) = self.cached(&module.sha256) {
+                        return Ok(Compiled { module, not_stored: None });
+                    }
+                    not_stored = Some(Error::Cache("what was written cannot be read again".to_owned()));
+                }
+                Err(error) => not_stored = Some(error),
+            }
+        }
+        Ok(Compiled { module: trusted::load(&self.engine, &artefact).map_err(internal)?, not_stored })
+    }
+
+    fn keep(&self, sha256: Sha256, summary: Summary, module: &wasmtime::Module) -> Result<Rc<Module<H>>, Error> {
+        let slots = self.settings.instance_slots;
+        let module = Rc::new(Module::new(sha256, summary, module, self.kernels.clone(), slots)?);
+        let mut loaded = self.loaded.borrow_mut();
+        if loaded.len() >= MAX_LOADED {
+            let oldest = loaded.iter().min_by_key(|(_, entry)| entry.last_use).map(|(sha256, _)| *sha256);
+            oldest.and_then(|sha256| loaded.remove(&sha256));
+        }
+        loaded.insert(sha256, Loaded { module: Rc::clone(&module), last_use: self.next_use() });
+        Ok(module)
+    }
+
+    fn next_use(&self) -> u64 {
+        self.uses.replace(self.uses.get() + 1)
+    }
+}
+
+fn too_large(what: &'static str, actual: u64, limit: u64) -> Result<(), Error> {
+    if actual > limit { Err(Error::TooLarge { what, actual, limit }) } else { Ok(()) }
+}
+
+fn internal(error: wasmtime::Error) -> Error {
+    Error::Internal(format!("{error:#}"))
 }

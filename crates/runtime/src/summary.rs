@@ -4,6 +4,7 @@
 
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The type of a parameter or result.
@@ -96,6 +97,16 @@ pub struct Import {
     pub module: String,
     /// Name.
     pub name: String,
+}
+
+/// What the cache keeps of a module besides its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) exports: Vec<ExportSignature>,
+    pub(crate) imports: Vec<Import>,
+    pub(crate) memory_max_bytes: Option<u64>,
+    pub(crate) uses_extism: bool,
+    pub(crate) stateless: BTreeSet<String>,
 }
 
 /// Finds the function to call: `wanted`, else `handler`, else the only callable export, else a lone `_start`.

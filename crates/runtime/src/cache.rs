@@ -1,0 +1,174 @@
+//! Compiled modules on disk: found by content and engine, owned by one user, verified before they are mapped.
+//!
+//! An entry is machine code. Whoever can write one can run code as us, so an entry counts only when it is a regular
+//! file of ours in a folder of ours that nobody else can write, and when its digest fits. An entry is written under
+//! another name and renamed, never changed. Everything that is wrong with one means: build it again.
+
+use crate::entry;
+use crate::error::Error;
+use crate::sha256::Sha256;
+use crate::summary::Summary;
+use crate::trusted;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+use wasmtime::Engine;
+
+/// Longest wait for another process that builds the same module; after it, both build.
+const MAX_WAIT: Duration = Duration::from_secs(3);
+/// Pause between two looks whether the other is done.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Files left behind by a crash, or by an older engine, are removed after this time.
+const MAX_LEFTOVER_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The cache of one engine.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+    /// Stands for version, settings and processor of the engine.
+    engine: String,
+}
+
+/// A verified entry; `file` is open at its start.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) file: File,
+    pub(crate) summary: Summary,
+}
+
+/// The right to build one module; ends when dropped.
+#[derive(Debug)]
+pub(crate) struct Turn(#[expect(dead_code, reason = "held for its lock, which ends with the file")] File);
+
+impl Cache {
+    pub(crate) fn new(folder: &Path, engine: &Engine) -> Self {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Self { folder: folder.to_owned(), engine: format!("{:016x}", hasher.finish()) }
+    }
+
+    /// Opens and verifies an entry. The error says why there is none to be used.
+    pub(crate) fn open(&self, sha256: &Sha256) -> Result<Entry, String> {
+        self.verify_folder()?;
+        let name = self.name(sha256);
+        let file = OpenOptions::new()
+            .read(true)
+            // No link is followed, and a pipe in the entry's place does not block us.
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(self.folder.join(&name))
+            .map_err(|error| error.to_string())?;
+        let found = file.metadata().map_err(|error| error.to_string())?;
+        if !found.is_file() {
+            return Err("it is not a regular file".to_owned());
+        }
+        verify_owner(&found)?;
+        let summary = entry::read(&file, &name)?;
+        Ok(Entry { file, summary })
+    }
+
+    /// Writes an entry, whole or not at all.
+    pub(crate) fn store(&self, sha256: &Sha256, artefact: &[u8], summary: &Summary) -> Result<(), Error> {
+        let name = self.name(sha256);
+        self.make_folder().map_err(Error::Cache)?;
+        // Processes differ by number; threads of one (tests) by address of what they write.
+        let temporary = self.folder.join(format!("{name}.{}-{:p}.tmp", std::process::id(), artefact));
+        let written = self.create(&temporary).and_then(|mut file| {
+            entry::write(&mut file, &name, artefact, summary)?;
+            fs::rename(&temporary, self.folder.join(&name))
+        });
+        if written.is_err() {
+            // Nothing more can be done about a file that cannot even be removed.
+            let _ = fs::remove_file(&temporary);
+        }
+        written.map_err(|error| Error::Cache(error.to_string()))?;
+        self.remove_leftovers(sha256);
+        Ok(())
+    }
+
+    /// Waits until nobody else builds the module, for a bounded time; `None` when the cache cannot be used.
+    ///
+    /// Who gets the turn looks into the cache again before building.
+    pub(crate) fn wait_for_turn(&self, sha256: &Sha256) -> Option<Turn> {
+        self.make_folder().ok()?;
+        let path = self.folder.join(format!("{}.lock", self.name(sha256)));
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(&path)
+            .ok()?;
+        let started = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Some(Turn(file)),
+                Err(TryLockError::WouldBlock) if started.elapsed() < MAX_WAIT => std::thread::sleep(PAUSE),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Removes all that is kept of a module, for any engine.
+    pub(crate) fn remove(&self, sha256: &Sha256) {
+        self.remove_where(sha256, |_| true);
+    }
+
+    fn remove_leftovers(&self, sha256: &Sha256) {
+        let current = self.name(sha256);
+        let lock = format!("{current}.lock");
+        self.remove_where(sha256, |file| {
+            let name = file.file_name();
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+            name != *current && name != *lock && age.is_some_and(|age| age > MAX_LEFTOVER_AGE)
+        });
+    }
+
+    fn remove_where(&self, sha256: &Sha256, wanted: impl Fn(&fs::DirEntry) -> bool) {
+        let prefix = sha256.to_string();
+        let Ok(files) = fs::read_dir(&self.folder) else { return };
+        for file in files.flatten() {
+            let of_module = file.file_name().to_str().is_some_and(|name| name.starts_with(&prefix));
+            if of_module && wanted(&file) {
+                // Another process may have removed it first.
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    }
+
+    fn name(&self, sha256: &Sha256) -> String {
+        format!("{sha256}-{}", self.engine)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    }
+
+    fn make_folder(&self) -> Result<(), String> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(|error| error.to_string())?;
+        self.verify_folder()
+    }
+
+    fn verify_folder(&self) -> Result<(), String> {
+        let found = fs::metadata(&self.folder).map_err(|error| error.to_string())?;
+        if !found.is_dir() {
+            return Err("the cache folder is not a folder".to_owned());
+        }
+        verify_owner(&found).map_err(|error| format!("the cache folder is not safe: {error}"))
+    }
+}
+
+/// Checks that a file is ours and that only we can write it.
+fn verify_owner(found: &Metadata) -> Result<(), String> {
+    if found.uid() != trusted::effective_user() {
+        return Err(format!("it belongs to user {}", found.uid()));
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err(format!("others can write it (mode {:o})", found.mode() & 0o7777));
+    }
+    Ok(())
+}
