@@ -1,1 +1,121 @@
-fn main() {}
+//! `cargo xtask`: every chore of the repository as one command, on a machine that has only rustup's cargo.
+//!
+//! This file names the subcommands and turns their result into an exit code. It holds no chore itself and knows
+//! nothing of PostgreSQL. The package has no dependencies on purpose: it is compiled before anything else is there.
+
+mod account;
+mod cluster;
+mod console;
+mod demo;
+mod error;
+mod extension;
+mod guests;
+mod packages;
+mod places;
+mod postgres;
+mod setup;
+mod tally;
+mod test;
+
+use std::process::ExitCode;
+
+use console::Console;
+use error::{Failure, Result};
+
+/// One word that may follow `cargo xtask`.
+struct Subcommand {
+    name: &'static str,
+    arguments: &'static str,
+    summary: &'static str,
+    run: fn(&mut Console, &[String]) -> Result<()>,
+}
+
+/// Everything `cargo xtask` can do; a new chore is one line here and one file beside this one.
+const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "setup",
+        arguments: "",
+        summary: "install what is missing, build and install the extension privately",
+        run: setup::run,
+    },
+    Subcommand {
+        name: "demo",
+        arguments: "",
+        summary: "set up, start a private server and show the examples at work",
+        run: demo::run,
+    },
+    Subcommand {
+        name: "test",
+        arguments: "[--only NAME]",
+        summary: "set up and run every test (or those whose name contains NAME)",
+        run: test::run,
+    },
+    Subcommand {
+        name: "psql",
+        arguments: "[ARGS]",
+        summary: "open psql on the demo server; ARGS go to psql",
+        run: demo::psql,
+    },
+    Subcommand { name: "stop", arguments: "", summary: "stop the servers that xtask started", run: demo::stop },
+    Subcommand {
+        name: "clean",
+        arguments: "",
+        summary: "stop them and delete all that xtask made (cargo's own files stay)",
+        run: setup::clean,
+    },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let word = arguments.next().unwrap_or_else(|| "--help".to_owned());
+    let rest: Vec<String> = arguments.collect();
+    let mut console = Console::new();
+    match dispatch(&mut console, &word, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console.failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(console: &mut Console, word: &str, rest: &[String]) -> Result<()> {
+    if matches!(word, "--help" | "-h" | "help") || rest.iter().any(|argument| argument == "--help") {
+        console.print(&help());
+        return Ok(());
+    }
+    let subcommand = SUBCOMMANDS
+        .iter()
+        .find(|subcommand| subcommand.name == word)
+        .ok_or_else(|| Failure::new(format!("unknown subcommand \"{word}\"\n\n{}", help())))?;
+    if subcommand.arguments.is_empty() && !rest.is_empty() {
+        return Err(Failure::new(format!("\"{word}\" takes no arguments")));
+    }
+    (subcommand.run)(console, rest)
+}
+
+fn help() -> String {
+    let mut text = String::from("Usage: cargo xtask <SUBCOMMAND>\n");
+    for Subcommand { name, arguments, summary, .. } in SUBCOMMANDS {
+        text.push_str(&format!("\n  {:<20} {summary}", format!("{name} {arguments}")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_subcommand() {
+        let text = help();
+        assert!(SUBCOMMANDS.iter().all(|subcommand| text.contains(subcommand.summary)));
+    }
+
+    #[test]
+    fn unknown_words_and_stray_arguments_are_refused() {
+        let mut console = Console::new();
+        assert!(dispatch(&mut console, "tset", &[]).is_err());
+        assert!(dispatch(&mut console, "stop", &["now".to_owned()]).is_err());
+    }
+}

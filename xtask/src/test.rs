@@ -1,0 +1,98 @@
+//! `cargo xtask test`: all tests of all packages in one `cargo test`, against a fresh server, then format and lints.
+
+use std::fs;
+
+use crate::cluster::Cluster;
+use crate::console::Console;
+use crate::error::{Context, Failure, Result};
+use crate::setup::{self, Ready};
+use crate::tally::Tally;
+
+/// `cargo xtask test [--only NAME]`
+pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
+    let only = only(arguments)?;
+    let ready = setup::prepare(console)?;
+    let logs = ready.places.logs();
+    let cluster = ready.postgres.test_cluster();
+    console.step(&logs, "test server", |step| cluster.recreate(step))?;
+    let mut failures = Vec::new();
+    let tally = tests(console, &ready, &cluster, only, &mut failures)?;
+    cluster.stop()?;
+    if only.is_none() {
+        let cargo = |arguments: &[&str]| {
+            let mut command = ready.places.cargo();
+            command.args(arguments);
+            command
+        };
+        failures.extend(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))).err());
+        let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+        failures.extend(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))).err());
+    }
+    for failure in &failures {
+        console.failure(failure);
+    }
+    if !tally.failures.is_empty() {
+        console.print(&format!("\nfailures:\n{}", tally.failures));
+    }
+    console.summary();
+    // A step that broke without a failed test (a compile error, a lint) must not read as "0 failed".
+    let failed = tally.failed + failures.len();
+    console.print(&format!("\n{} passed, {failed} failed", tally.passed));
+    if failed == 0 { Ok(()) } else { Err(Failure::reported()) }
+}
+
+fn only(arguments: &[String]) -> Result<Option<&str>> {
+    match arguments {
+        [] => Ok(None),
+        [option, name] if option == "--only" => Ok(Some(name)),
+        _ => Err(Failure::new("the only option of \"test\" is \"--only NAME\"")),
+    }
+}
+
+/// Runs `cargo test`; a failure that is not the failure of a test goes to `failures`.
+fn tests(
+    console: &mut Console,
+    ready: &Ready,
+    cluster: &Cluster<'_>,
+    only: Option<&str>,
+    failures: &mut Vec<Failure>,
+) -> Result<Tally> {
+    let mut command = ready.places.cargo();
+    command.args(["test", "--workspace", "--no-fail-fast", "--", "--color=never"]).args(only);
+    command
+        .env("ALYX_TEST_HOST", cluster.socket_dir())
+        .env("ALYX_TEST_PORT", cluster.port().to_string())
+        .env("ALYX_TEST_DATA", cluster.data())
+        .env("ALYX_TEST_LOG", cluster.log())
+        .env("ALYX_TEST_BIN", ready.postgres.bin())
+        .env("ALYX_TEST_OS_USER", &ready.postgres.account.name)
+        .env("ALYX_TEST_GUESTS", ready.postgres.guests());
+    let mut tally = Tally::default();
+    let outcome = console.step(&ready.places.logs(), "tests", |step| {
+        let result = step.run(&mut command);
+        let output = fs::read(step.log()).context("read", step.log().display())?;
+        tally = Tally::of(&String::from_utf8_lossy(&output));
+        let note = format!("{} passed, {} failed, {} ignored", tally.passed, tally.failed, tally.ignored);
+        step.note(&note);
+        result
+    });
+    match outcome {
+        Err(failure) if tally.failed == 0 => failures.push(failure),
+        _ => {}
+    }
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests_of_arguments {
+    use super::*;
+
+    #[test]
+    fn only_takes_one_name() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(only(&words(&["--only", "deploy"])).unwrap(), Some("deploy"));
+        assert_eq!(only(&[]).unwrap(), None);
+        assert!(only(&words(&["--only"])).is_err());
+        assert!(only(&words(&["deploy"])).is_err());
+    }
+}
