@@ -14,7 +14,6 @@
     (call $store_u64 (local.get $block) (local.get $number))
     (call $output_set (local.get $block) (i64.const 8)))
   (func (export "alloc_zero") (call $answer (call $alloc (i64.const 0))))
-  (func (export "alloc_too_much") (call $answer (call $alloc (i64.const 0x10000000000))))
   (func (export "length_of_block") (call $answer (call $length (call $alloc (i64.const 13)))))
   (func (export "length_unsafe_of_block") (call $answer (call $length_unsafe (call $alloc (i64.const 13)))))
   (func (export "length_of_nothing") (call $answer (call $length (i64.const 0))))
