@@ -57,3 +57,12 @@ pub(crate) fn quoted(text: &str) -> String {
     let rest = if text.chars().nth(LONGEST_SHOWN).is_some() { "..." } else { "" };
     format!("\"{shown}{rest}\"")
 }
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn enumeration(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}

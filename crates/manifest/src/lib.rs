@@ -3,6 +3,7 @@
 //! It must not know Postgres, wasm or the file system: text in, value or [`ManifestError`] out, and no input makes it panic.
 
 mod error;
+mod field;
 mod fields;
 mod former;
 mod hook;

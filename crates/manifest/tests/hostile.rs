@@ -1,4 +1,5 @@
 //! Input that nobody would write by hand: every bound holds, nothing panics, nothing takes long.
+#![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions that they share")]
 
 use std::time::{Duration, Instant};
 
@@ -229,7 +230,7 @@ fn damaged_manifests_never_panic() {
     assert!(parse(whole).is_ok());
     let chars: Vec<char> = whole.chars().collect();
     let mut dice = Dice(3);
-    for _ in 0..40_000 {
+    for _ in 0..10_000 {
         let mut damaged = chars.clone();
         for _ in 0..=dice.roll(4) {
             let place = dice.roll(damaged.len());

@@ -1,4 +1,5 @@
 //! Golden table of refused manifests: message, place and hint of each, as `refusals.txt` has them.
+#![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions that they share")]
 
 use std::fmt::Write as _;
 use std::{env, fs};

@@ -4,7 +4,8 @@
 use super::function::texts;
 use super::hook;
 use crate::error::At;
-use crate::fields::{Field, Fields};
+use crate::field::Field;
+use crate::fields::Fields;
 use crate::{Action, DatabaseHook, Level, ManifestError, Mode, Timing, names};
 
 const KEYS: &[&str] = &["source", "action", "timing", "for_each", "mode", "when", "columns", "args", "name"];

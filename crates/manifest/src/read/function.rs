@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{hook, policy};
 use crate::error::quoted;
-use crate::fields::{Field, Fields};
+use crate::field::Field;
+use crate::fields::Fields;
 use crate::yaml::Node;
 use crate::{
     Build, DatabaseAccess, Instances, Manifest, ManifestError, RunAs, Runtime, SqlFunction, former, names, origin,

@@ -2,7 +2,8 @@
 
 use super::database;
 use crate::error::quoted;
-use crate::fields::{Field, Fields};
+use crate::field::Field;
+use crate::fields::Fields;
 use crate::{
     Auth, Hook, HttpHook, ManifestError, Method, Missed, Overlap, ScheduleHook, Scheme, Verify, WebhookHook, names,
     units,
@@ -106,7 +107,7 @@ fn is_cron(text: &str) -> bool {
     match fields.as_slice() {
         [word] => NICKNAMES.contains(word),
         ["@every", period] => units::duration_ms(period).is_some_and(|period_ms| period_ms > 0),
-        _ => matches!(fields.len(), 5 | 6) && fields.iter().all(|field| is_field(field)),
+        _ => matches!(fields.len(), 5 | 6) && fields.iter().all(is_field),
     }
 }
 

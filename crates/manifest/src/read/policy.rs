@@ -1,6 +1,7 @@
 //! How often, how many at once, how again, and what is written down: `log`, `concurrency`, `rate_limit`, `retry`.
 
-use crate::fields::{Field, Fields};
+use crate::field::Field;
+use crate::fields::Fields;
 use crate::{Backoff, Manifest, ManifestError, Retry, units};
 
 /// Hint of every duration.
