@@ -10,10 +10,17 @@ target=wasm32-unknown-unknown
 cd "$here"
 
 fetch_debian_toolchain() {
-    local debs=$tools/debs package
-    rm -rf "$debs" "$tools/root" && mkdir -p "$debs/partial" "$tools/root"
+    local debs=$tools/debs std llvm package
+    # Security updates bring newer compilers under the same name; std and LLVM go by version, so ask which they are.
+    std=$(apt-cache depends libstd-rust-web-dev | sed -n 's/.*Depends: \(libstd-rust-web-[0-9.]*\)$/\1/p')
+    llvm=$(apt-cache depends "$std" | sed -n 's/.*Depends: libllvm\([0-9]*\)$/\1/p')
+    if [ -z "$std" ] || [ -z "$llvm" ]; then
+        echo "no Rust for $target: run 'rustup target add $target', or 'apt-get update' on Debian 12" >&2
+        exit 1
+    fi
+    rm -rf "$debs" "$tools/root" && mkdir -p "$debs" "$tools/root"
     (cd "$debs" && apt-get -qq -o APT::Sandbox::User=root download \
-        rustc-web libstd-rust-web-1.96 libstd-rust-web-dev rust-web-src libllvm22 lld-22)
+        rustc-web "$std" libstd-rust-web-dev rust-web-src "libllvm$llvm" "lld-$llvm")
     for package in "$debs"/*.deb; do
         # Of the sources only std is needed; the rest of the compiler's tree is 1 GB.
         case $package in
@@ -21,7 +28,7 @@ fetch_debian_toolchain() {
         *) dpkg -x "$package" "$tools/root" ;;
         esac
     done
-    ln -sf ../lib/llvm-22/bin/lld "$tools/root/usr/bin/rust-lld"
+    ln -sf "../lib/llvm-$llvm/bin/lld" "$tools/root/usr/bin/rust-lld"
     rm -r "$debs"
     touch "$tools/complete"
 }

@@ -218,8 +218,7 @@ static inline slice alyx_ask(uint64_t (*host)(uint64_t), slice request) {
     return text;
 }
 
-/* Runs one statement; `params` are JSON values, bound and never spliced. The reply has `rows` and `row_count`, or `error`. */
-static inline slice db_query(slice sql, const slice *params, size_t count) {
+static inline slice alyx_query(slice sql, const slice *params, size_t count, slice catch) {
     writer to = {0};
     put(&to, TEXT("{\"sql\":"));
     put_string(&to, sql);
@@ -228,11 +227,21 @@ static inline slice db_query(slice sql, const slice *params, size_t count) {
         if (i) put(&to, TEXT(","));
         put(&to, params[i].length ? params[i] : TEXT("null"));
     }
-    put(&to, TEXT("]}"));
+    put(&to, TEXT("],\"catch\":"));
+    put(&to, catch);
+    put(&to, TEXT("}"));
     return alyx_ask(alyx_db_query, written(&to));
 }
 #define PARAMS(...) (const slice[]){__VA_ARGS__}, sizeof((const slice[]){__VA_ARGS__}) / sizeof(slice)
 
-/* True when the host answered with an error. Returning non-zero then hands the caller the database's own error. */
-static inline bool alyx_failed(slice reply) { return json_get(reply, TEXT("error")).length != 0; }
+/* Runs one statement; `params` are JSON values, bound and never spliced. The reply has `rows` and `row_count`, or `error`. */
+static inline slice db_try(slice sql, const slice *params, size_t count) { return alyx_query(sql, params, count, TEXT("true")); }
+
+/* The same for a function that cannot go on after a failure: it ends here, and its caller sees the database's own error.
+ * Cheaper, because the database need not be able to undo this statement alone. */
+static inline slice db_query(slice sql, const slice *params, size_t count) {
+    slice reply = alyx_query(sql, params, count, TEXT("false"));
+    if (json_get(reply, TEXT("error")).length) __builtin_trap();
+    return reply;
+}
 #endif
