@@ -3,6 +3,8 @@
 //!
 //! The plugins lie in `ALYX_CONFORMANCE_PLUGINS`, else in target/conformance, where fetch.sh puts them when they are missing.
 
+#![allow(clippy::expect_used, reason = "helpers of a test may give up, as the test itself may")]
+
 use alyx_runtime::{
     Failure, Host, HttpReply, Instance, Interrupt, Limits, LogLevel, Policy, Runtime, Settings, Sha256,
 };
