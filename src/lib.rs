@@ -1,2 +1,23 @@
-//! placeholder
+//! `alyx_functions`: WebAssembly functions inside PostgreSQL. ARCHITECTURE.md has the map; the one road is `invoke`.
+
+mod api;
+mod catalog;
+mod error;
+mod host;
+mod invoke;
+mod language;
+mod pg;
+mod settings;
+
 pgrx::pg_module_magic!();
+
+pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
+pgrx::extension_sql_file!("../sql/api.sql", name = "api", requires = ["schema"]);
+
+/// Called once by Postgres when the library is loaded: by a backend, or by the postmaster that preloads it.
+#[allow(missing_docs, reason = "the attribute drops the comment above")]
+#[pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    pg::entry::install_panic_hook();
+    settings::define();
+}

@@ -1,0 +1,1 @@
+DELETE FROM alyx._function f WHERE f.name OPERATOR(pg_catalog.=) $1

@@ -1,0 +1,1 @@
+SELECT pg_catalog.has_language_privilege('wasm', 'USAGE')

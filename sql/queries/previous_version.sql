@@ -1,0 +1,2 @@
+SELECT pg_catalog.max(v.version) FROM alyx._version v
+WHERE v.function OPERATOR(pg_catalog.=) $1 AND v.version OPERATOR(pg_catalog.<) $2

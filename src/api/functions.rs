@@ -1,0 +1,86 @@
+//! The SQL functions that a deploy makes: `name(jsonb)`, `name()` for triggers, and those of the manifest's `sql:`.
+
+use alyx_manifest::{Manifest, SqlFunction};
+
+use crate::error::Error;
+use crate::pg::spi::{self, Cell, Param};
+use crate::pg::{PgError, quote_identifier};
+
+/// Makes what is missing. What is there and ours stays as it is, with its grants.
+pub(super) fn reconcile(name: &str, schema: &str, manifest: &Manifest, has_entry: bool) -> Result<(), PgError> {
+    let qualified = format!("{}.{}", quote_identifier(schema), quote_identifier(name));
+    if has_entry {
+        ensure(&format!("{qualified}(input pg_catalog.jsonb)"), &format!("{qualified}(pg_catalog.jsonb)"), "pg_catalog.jsonb", name)?;
+        ensure(&format!("{qualified}()"), &format!("{qualified}()"), "pg_catalog.trigger", name)?;
+    }
+    for function in &manifest.sql {
+        create_listed(name, schema, function)?;
+    }
+    Ok(())
+}
+
+fn ensure(header: &str, signature: &str, returns: &str, name: &str) -> Result<(), PgError> {
+    let rows = spi::query(
+        include_str!("../../sql/queries/find_procedure.sql"),
+        &[Param::Text(Some(signature))],
+    )?;
+    if let Some(row) = rows.into_iter().next() {
+        let mut cells = row.into_iter().map(Cell::text);
+        let (language, source) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+        if language == "wasm" && source == name {
+            return Ok(());
+        }
+        return Err(Error::Exists(format!("function {signature}")).into());
+    }
+    spi::run(&format!("CREATE FUNCTION {header} RETURNS {returns} LANGUAGE wasm AS {}", quote_literal(name)), &[])?;
+    // Running a function spends the server's resources: its owner decides who may.
+    spi::run(&format!("REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC"), &[])
+}
+
+/// One of the manifest's own signatures. It is text of the deployer and runs as the deployer, in one statement that
+/// cannot be anything but CREATE FUNCTION: what could end the signature early is refused.
+fn create_listed(name: &str, schema: &str, function: &SqlFunction) -> Result<(), PgError> {
+    let source = format!("{name}:{}", function.export);
+    let at = |error: PgError| place(error, function);
+    let sql = format!(
+        "CREATE OR REPLACE FUNCTION {} LANGUAGE wasm AS {}",
+        qualify(&function.create, schema),
+        quote_literal(&source)
+    );
+    spi::run_one(&sql).map_err(at)?;
+    let rows = spi::query(
+        "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text FROM pg_catalog.pg_proc p \
+         JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang \
+         WHERE l.lanname OPERATOR(pg_catalog.=) 'wasm'::pg_catalog.name AND p.prosrc OPERATOR(pg_catalog.=) $1 \
+         AND p.proacl IS NULL",
+        &[Param::Text(Some(&source))],
+    )?;
+    for signature in rows.into_iter().flatten().filter_map(Cell::some) {
+        spi::run(&format!("REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC"), &[])?;
+    }
+    Ok(())
+}
+
+/// Puts the schema before a name that has none.
+fn qualify(create: &str, schema: &str) -> String {
+    let create = create.trim();
+    let head = create.split('(').next().unwrap_or_default();
+    if head.contains('.') { create.to_owned() } else { format!("{}.{create}", quote_identifier(schema)) }
+}
+
+fn place(mut error: PgError, function: &SqlFunction) -> PgError {
+    let line = format!("manifest entry \"sql\" at line {}, column {}", function.line, function.column);
+    error.context = Some(match error.context.take() {
+        Some(context) => format!("{context}\n{line}"),
+        None => line,
+    });
+    error
+}
+
+/// Text as an SQL literal.
+pub(super) fn quote_literal(text: &str) -> String {
+    if text.contains('\\') {
+        return format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
+    }
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,0 +1,165 @@
+//! A manifest's hooks. Database hooks become triggers; the other kinds are kept in the catalog for who serves them.
+
+use alyx_manifest::{Action, DatabaseHook, Hook, Level, Manifest, Mode, Timing};
+
+use super::functions::quote_literal;
+use crate::catalog::{HookRow, Transaction};
+use crate::error::Error;
+use crate::pg::spi::{self, Cell, Param};
+use crate::pg::{PgError, backend, quote_identifier};
+
+/// Refuses hooks that this server cannot serve, before anything is stored.
+pub(super) fn check(manifest: &Manifest) -> Result<(), PgError> {
+    for hook in &manifest.hooks {
+        match hook {
+            Hook::Schedule(_) => require_workers("schedules")?,
+            Hook::Database(DatabaseHook { mode: Mode::Async, .. }) => require_workers("asynchronous hooks")?,
+            Hook::Database(_) | Hook::Http(_) | Hook::Webhook(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what background workers do.
+pub(super) fn require_workers(what: &'static str) -> Result<(), PgError> {
+    if !backend::is_preloaded() {
+        return Err(Error::NotPreloaded { what }.into());
+    }
+    let message = format!("{what} are not available in this version of alyx_functions");
+    Err(Error::Unsupported { message, hint: None }.into())
+}
+
+/// Drops the triggers of the hooks before and makes those of the manifest.
+pub(super) fn reconcile(
+    name: &str,
+    schema: &str,
+    manifest: &Manifest,
+    transaction: &Transaction<'_>,
+) -> Result<(), PgError> {
+    for (relation, trigger) in transaction.hook_triggers()? {
+        // The table may have been dropped since, and its trigger with it.
+        let rows = spi::query("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[Param::Text(Some(&relation))])?;
+        if rows.first().and_then(|row| row.first()).is_some_and(Cell::is_true) {
+            spi::run(&format!("DROP TRIGGER IF EXISTS {} ON {relation}", quote_identifier(&trigger)), &[])?;
+        }
+    }
+    let mut rows = Vec::new();
+    for (at, hook) in manifest.hooks.iter().enumerate() {
+        let definition = serde_json::to_string(hook).map_err(|error| Error::Internal(error.to_string()))?;
+        let (r#type, relation, trigger) = match hook {
+            Hook::Database(hook) => {
+                let relation = resolve(&hook.source).map_err(|error| place(error, hook))?;
+                let trigger = hook.name.clone().unwrap_or_else(|| trigger_name(name, at + 1));
+                let sql = create_trigger(&Wanted::of(hook), name, schema, &relation, &trigger);
+                spi::run_one(&sql).map_err(|error| place(error, hook))?;
+                ("database", Some(relation), Some(trigger))
+            }
+            Hook::Schedule(_) => ("schedule", None, None),
+            Hook::Http(_) => ("http", None, None),
+            Hook::Webhook(_) => ("webhook", None, None),
+        };
+        rows.push(HookRow { r#type, definition, relation, trigger });
+    }
+    transaction.set_hooks(&rows)
+}
+
+/// What a trigger should be.
+pub(super) struct Wanted<'a> {
+    pub(super) events: Vec<Action>,
+    pub(super) timing: Timing,
+    pub(super) level: Level,
+    pub(super) when: Option<&'a str>,
+    pub(super) columns: &'a [String],
+    pub(super) args: &'a [String],
+}
+
+impl<'a> Wanted<'a> {
+    fn of(hook: &'a DatabaseHook) -> Self {
+        Self {
+            events: hook.action.clone(),
+            timing: hook.timing,
+            level: hook.for_each,
+            when: hook.when.as_deref(),
+            columns: &hook.columns,
+            args: &hook.args,
+        }
+    }
+}
+
+/// The text of CREATE TRIGGER. Statement triggers on one event get their transition tables, so that the event can
+/// carry `new_rows` and `old_rows`.
+pub(super) fn create_trigger(wanted: &Wanted<'_>, name: &str, schema: &str, relation: &str, trigger: &str) -> String {
+    let timing = match wanted.timing {
+        Timing::Before => "BEFORE",
+        Timing::After => "AFTER",
+        Timing::InsteadOf => "INSTEAD OF",
+    };
+    let events: Vec<String> = wanted
+        .events
+        .iter()
+        .map(|event| match event {
+            Action::Insert => "INSERT".to_owned(),
+            Action::Delete => "DELETE".to_owned(),
+            Action::Truncate => "TRUNCATE".to_owned(),
+            Action::Update if wanted.columns.is_empty() => "UPDATE".to_owned(),
+            Action::Update => {
+                let columns: Vec<String> = wanted.columns.iter().map(|column| quote_identifier(column)).collect();
+                format!("UPDATE OF {}", columns.join(", "))
+            }
+        })
+        .collect();
+    let transition = match (wanted.level, wanted.timing, wanted.events.as_slice()) {
+        (Level::Statement, Timing::After, [Action::Insert]) => " REFERENCING NEW TABLE AS new_rows",
+        (Level::Statement, Timing::After, [Action::Delete]) => " REFERENCING OLD TABLE AS old_rows",
+        (Level::Statement, Timing::After, [Action::Update]) if wanted.columns.is_empty() => {
+            " REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"
+        }
+        _ => "",
+    };
+    let level = if wanted.level == Level::Row { "ROW" } else { "STATEMENT" };
+    let when = wanted.when.map(|condition| format!(" WHEN ({condition})")).unwrap_or_default();
+    let args: Vec<String> = wanted.args.iter().map(|arg| quote_literal(arg)).collect();
+    format!(
+        "CREATE TRIGGER {} {timing} {} ON {relation}{transition} FOR EACH {level}{when} EXECUTE FUNCTION {}.{}({})",
+        quote_identifier(trigger),
+        events.join(" OR "),
+        quote_identifier(schema),
+        quote_identifier(name),
+        args.join(", ")
+    )
+}
+
+/// The name of the trigger that a deploy or attach makes.
+pub(super) fn trigger_name(function: &str, number: usize) -> String {
+    let mut name = format!("alyx_{function}");
+    name.truncate(56);
+    format!("{name}_{number}")
+}
+
+fn resolve(source: &str) -> Result<String, PgError> {
+    let rows = spi::query("SELECT $1::pg_catalog.regclass::pg_catalog.oid", &[Param::Text(Some(source))])?;
+    let oid = rows.into_iter().flatten().next().map(Cell::text).unwrap_or_default();
+    qualified_name(&oid)
+}
+
+/// The schema-qualified name of a relation, whatever search_path is.
+pub(super) fn qualified_name(oid: &str) -> Result<String, PgError> {
+    let rows = spi::query(
+        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+         WHERE c.oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid",
+        &[Param::Text(Some(oid))],
+    )?;
+    rows.into_iter().flatten().next().and_then(Cell::some).ok_or_else(|| {
+        PgError::new(crate::pg::SqlState::new(b"42P01"), format!("relation with OID {oid} does not exist"))
+    })
+}
+
+fn place(mut error: PgError, hook: &DatabaseHook) -> PgError {
+    let line = format!("manifest hook at line {}, column {}", hook.line, hook.column);
+    error.context = Some(match error.context.take() {
+        Some(context) => format!("{context}\n{line}"),
+        None => line,
+    });
+    error
+}

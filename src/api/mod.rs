@@ -1,0 +1,59 @@
+//! The SQL entry points, one file per noun. They read arguments, ask whether the role may, and hand over; the public
+//! functions in sql/api.sql wrap them.
+
+mod attach;
+mod check;
+mod deploy;
+mod functions;
+mod hooks;
+mod invoke;
+mod manage;
+
+use alyx_manifest::Manifest;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::pg::{Call, PgError, Reply, TypeId, spi};
+
+crate::entry!(alyx_deploy, pg_finfo_alyx_deploy, deploy::deploy);
+crate::entry!(alyx_check, pg_finfo_alyx_check, check::check);
+crate::entry!(alyx_rollback, pg_finfo_alyx_rollback, manage::rollback);
+crate::entry!(alyx_drop, pg_finfo_alyx_drop, manage::drop);
+crate::entry!(alyx_set_env, pg_finfo_alyx_set_env, manage::set_env);
+crate::entry!(alyx_version, pg_finfo_alyx_version, manage::version);
+crate::entry!(alyx_owned, pg_finfo_alyx_owned, manage::owned);
+crate::entry!(alyx_attach, pg_finfo_alyx_attach, attach::attach);
+crate::entry!(alyx_detach, pg_finfo_alyx_detach, attach::detach);
+crate::entry!(alyx_invoke, pg_finfo_alyx_invoke, invoke::invoke);
+
+/// A result as jsonb.
+fn reply(value: &Value) -> Result<Reply, PgError> {
+    Reply::json(value.to_string().as_bytes(), TypeId::JSONB)
+}
+
+/// An argument that must not be NULL.
+fn required(call: &Call<'_>, index: usize, name: &str) -> Result<String, PgError> {
+    call.text(index)?.ok_or_else(|| {
+        Error::InvalidArgument { message: format!("argument \"{name}\" must not be null"), hint: None }.into()
+    })
+}
+
+/// Refuses roles that may not spend the server's resources on modules.
+fn require_language_usage() -> Result<(), PgError> {
+    let rows = spi::query(include_str!("../../sql/queries/may_deploy.sql"), &[])?;
+    if rows.first().and_then(|row| row.first()).is_some_and(spi::Cell::is_true) {
+        return Ok(());
+    }
+    Err(Error::NotAllowed {
+        message: "permission denied for language wasm".to_owned(),
+        hint: Some("Deploying takes GRANT USAGE ON LANGUAGE wasm, from the owner of the extension.".to_owned()),
+    }
+    .into())
+}
+
+fn parse_manifest(text: Option<&str>) -> Result<Manifest, PgError> {
+    match text {
+        Some(text) => Ok(alyx_manifest::parse(text).map_err(Error::from)?),
+        None => Ok(Manifest::default()),
+    }
+}

@@ -1,0 +1,172 @@
+//! A deployed function as a value, cached by name until a deploy is announced.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use alyx_manifest::{DatabaseAccess, Manifest, RunAs};
+use alyx_runtime::{Limits, Sha256};
+
+use crate::error::Error;
+use crate::pg::spi::{self, Param};
+use crate::pg::{PgError, Role, RoleScope, current_role, inval};
+use crate::settings;
+
+/// Most elements of all tables of one instance together.
+const MAX_TABLE_ELEMENTS: u32 = 1_000_000;
+/// Most bytes in Extism variables, Extism's own default.
+const MAX_VAR_BYTES: u32 = 1 << 20;
+
+/// A deployed function at its current version.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Who deployed it first.
+    pub owner: Role,
+    /// Current version.
+    pub version: i32,
+    /// Its module.
+    pub sha256: Sha256,
+    /// The export to call; `None` for a module of scalar functions only.
+    pub export: Option<String>,
+    /// What its manifest says.
+    pub manifest: Manifest,
+    /// The manifest's environment with what fn_set_env put over it.
+    pub env: BTreeMap<String, String>,
+    /// OID of the SQL function `name(jsonb)` that deploy made, if it is there.
+    pub sql_function: Option<u32>,
+}
+
+impl Function {
+    /// The manifest's limits under the ceilings of the settings.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            memory_bytes: self.manifest.memory_bytes.min(settings::max_memory_bytes()),
+            table_elements: MAX_TABLE_ELEMENTS,
+            output_bytes: settings::max_output_bytes(),
+            host_call_bytes: settings::max_host_call_bytes(),
+            log_bytes: settings::max_log_bytes(),
+            var_bytes: MAX_VAR_BYTES,
+        }
+    }
+
+    /// Wall-clock limit in milliseconds.
+    #[inline]
+    pub fn timeout_ms(&self) -> u64 {
+        self.manifest.timeout_ms.min(settings::max_timeout_ms())
+    }
+
+    /// The role whose rights the guest has when `caller` calls.
+    pub fn effective_role(&self, caller: Role) -> Role {
+        let guarded = settings::superuser_guard() && caller.is_superuser() && !self.owner.is_superuser();
+        if self.manifest.run_as == RunAs::Owner || guarded { self.owner } else { caller }
+    }
+
+    /// Whether its SQL may change data.
+    pub fn may_write(&self) -> bool {
+        self.manifest.database == DatabaseAccess::Write
+    }
+
+    /// Whether `role` may call it by name.
+    pub fn may_be_called_by(&self, role: Role) -> bool {
+        self.sql_function.is_some_and(|oid| role.may_execute(oid)) || role.has_rights_of(self.owner)
+    }
+}
+
+struct Cache {
+    generation: u64,
+    functions: HashMap<String, Rc<Function>>,
+}
+
+thread_local! {
+    static CACHE: RefCell<Cache> = RefCell::new(Cache { generation: 0, functions: HashMap::new() });
+}
+
+/// Runs catalog SQL with the rights of the extension's owner.
+pub(super) fn as_owner<T>(work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
+    let (_, owner) = inval::find_catalog()?;
+    let _scope = RoleScope::internal(owner);
+    work()
+}
+
+/// The function of this name.
+///
+/// # Errors
+/// 42883 when there is none.
+pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
+    let generation = inval::functions();
+    let known = CACHE.with(|cache| {
+        let mut cache = cache.borrow_mut();
+        if cache.generation != generation {
+            cache.generation = generation;
+            cache.functions.clear();
+        }
+        cache.functions.get(name).cloned()
+    });
+    if let Some(function) = known {
+        return Ok(function);
+    }
+    let function = Rc::new(read(name)?);
+    CACHE.with(|cache| {
+        let mut cache = cache.borrow_mut();
+        // Reading may have taken in invalidations: then what was read belongs to an older generation.
+        if cache.generation == inval::functions() {
+            cache.functions.insert(name.to_owned(), Rc::clone(&function));
+        }
+    });
+    Ok(function)
+}
+
+fn read(name: &str) -> Result<Function, PgError> {
+    let rows = as_owner(|| spi::query(include_str!("../../sql/queries/find_function.sql"), &[Param::Text(Some(name))]))?;
+    let Some(row) = rows.into_iter().next() else { return Err(Error::UnknownFunction(name.to_owned()).into()) };
+    let mut cells = row.into_iter();
+    let mut next = || cells.next().unwrap_or(spi::Cell::Null);
+    let name = next().text();
+    let owner = Role::from_oid(next().parse().unwrap_or(0));
+    let version = next().parse().unwrap_or(0);
+    let sha256 = sha256(&next().bytes())?;
+    let manifest = match next().some() {
+        // It was checked when it was deployed; an error here means that a dump of a newer release was restored.
+        Some(text) => alyx_manifest::parse(&text).map_err(Error::from)?,
+        None => Manifest::default(),
+    };
+    let export = next().some();
+    let overrides: BTreeMap<String, String> = serde_json::from_str(&next().text()).unwrap_or_default();
+    let _schema = next();
+    let sql_function = next().parse();
+    let mut env = manifest.env.clone();
+    env.extend(overrides);
+    Ok(Function { name, owner, version, sha256, export, manifest, env, sql_function })
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> Result<Sha256, PgError> {
+    bytes.try_into().map(Sha256).map_err(|_| Error::Internal("module hash in the catalog is damaged".into()).into())
+}
+
+/// The bytes of a module.
+pub fn wasm(sha256: &Sha256) -> Result<Vec<u8>, PgError> {
+    let rows = as_owner(|| spi::query(include_str!("../../sql/queries/find_module.sql"), &[Param::Bytes(&sha256.0)]))?;
+    rows.into_iter()
+        .next()
+        .and_then(|row| row.into_iter().next())
+        .map(spi::Cell::bytes)
+        .ok_or_else(|| Error::Internal(format!("module {sha256} is not in the catalog")).into())
+}
+
+/// The function of this name, if the current role has the rights of its owner.
+///
+/// # Errors
+/// 42883 when there is none, 42501 when it is someone else's.
+pub fn require_owned(name: &str) -> Result<Rc<Function>, PgError> {
+    let function = find(name)?;
+    if current_role().has_rights_of(function.owner) {
+        return Ok(function);
+    }
+    Err(Error::NotAllowed {
+        message: format!("must be owner of function \"{name}\""),
+        hint: Some(format!("It belongs to role \"{}\".", function.owner.name())),
+    }
+    .into())
+}

@@ -1,0 +1,172 @@
+//! What can go wrong, and the one table from that to what the client sees (SPEC §7).
+
+use alyx_manifest::ManifestError;
+use alyx_runtime::LimitKind;
+
+use crate::pg::{PgError, SqlState};
+
+/// Everything this extension refuses or fails with, apart from errors that Postgres raised.
+#[derive(Debug)]
+pub enum Error {
+    /// No function of this name.
+    UnknownFunction(String),
+    /// The function has no such version.
+    UnknownVersion { name: String, version: i32 },
+    /// The module has no such export that could be called.
+    UnknownExport { name: String, export: String, callable: Vec<String> },
+    /// Something of this name is there already and is not ours to replace.
+    Exists(String),
+    /// The bytes are no WebAssembly module.
+    ModuleInvalid { message: String, offset: Option<u64> },
+    /// The module needs what the host does not lend.
+    ImportMissing { message: String, hint: String },
+    /// The module is too large.
+    ModuleTooLarge { message: String },
+    /// The manifest is wrong.
+    ManifestInvalid(ManifestError),
+    /// An argument of an SQL function is wrong.
+    InvalidArgument { message: String, hint: Option<String> },
+    /// The role may not do this.
+    NotAllowed { message: String, hint: Option<String> },
+    /// Works only in a server that preloads the library.
+    NotPreloaded { what: &'static str },
+    /// Not possible, by design or not yet.
+    Unsupported { message: String, hint: Option<String> },
+    /// The guest trapped.
+    Trapped { function: String, message: String },
+    /// The guest said that it failed.
+    GuestFailed { message: String },
+    /// The guest's output is not what its SQL signature needs.
+    BadOutput { message: String, detail: String },
+    /// The guest's trigger outcome has the wrong shape.
+    BadTriggerOutcome { message: String },
+    /// The guest's time is up.
+    TimedOut { function: String, limit_ms: u64 },
+    /// The guest needs more of something than it may have.
+    Limit { function: String, what: LimitKind, limit: u64 },
+    /// The guest used up its stack.
+    StackOverflow { function: String },
+    /// Functions call each other too deep.
+    TooDeep { limit: u32 },
+    /// Our bug.
+    Internal(String),
+}
+
+impl From<Error> for PgError {
+    /// The table. No wildcard: a new error must decide on its SQLSTATE.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnknownFunction(name) => new(b"42883", format!("function \"{name}\" does not exist"))
+                .hint("Functions that are deployed here are listed in the view alyx.functions."),
+            Error::UnknownVersion { name, version } => {
+                new(b"42883", format!("function \"{name}\" has no version {version}"))
+                    .hint(format!("SELECT * FROM fn_versions('{name}') lists its versions."))
+            }
+            Error::UnknownExport { name, export, callable } => {
+                let listed = if callable.is_empty() { "none".to_owned() } else { callable.join(", ") };
+                new(b"42883", format!("module of function \"{name}\" has no callable export \"{export}\""))
+                    .detail(format!("Exported functions: {listed}."))
+            }
+            Error::Exists(what) => new(b"42723", format!("{what} already exists"))
+                .hint("Drop it, or deploy under another name or into another schema."),
+            Error::ModuleInvalid { message, offset } => {
+                let error = new(b"22P03", format!("invalid WebAssembly module: {message}"));
+                match offset {
+                    Some(at) => error.detail(format!("The problem is at byte {at} of the module.")),
+                    None => error,
+                }
+            }
+            Error::ImportMissing { message, hint } => new(b"0A000", message).hint(hint),
+            Error::ModuleTooLarge { message } => new(b"54000", message)
+                .hint("The limit is the setting alyx_functions.max_module_size, which only a superuser can raise."),
+            Error::ManifestInvalid(error) => {
+                let (line, column) = (error.line, error.column);
+                let pg = new(b"22023", format!("invalid manifest: {} (line {line}, column {column})", error.message));
+                match error.hint {
+                    Some(hint) => pg.hint(hint),
+                    None => pg,
+                }
+            }
+            Error::InvalidArgument { message, hint } => new(b"22023", message).maybe_hint(hint),
+            Error::NotAllowed { message, hint } => new(b"42501", message).maybe_hint(hint),
+            Error::NotPreloaded { what } => {
+                new(b"55000", format!("{what} need alyx_functions in shared_preload_libraries")).hint(
+                    "Add the line shared_preload_libraries = 'alyx_functions' to postgresql.conf and restart the server.",
+                )
+            }
+            Error::Unsupported { message, hint } => new(b"0A000", message).maybe_hint(hint),
+            Error::Trapped { function, message } => {
+                new(b"38000", format!("function \"{function}\" trapped: {message}"))
+            }
+            Error::GuestFailed { message } => new(b"38000", message),
+            Error::BadOutput { message, detail } => new(b"38000", message).detail(detail),
+            Error::BadTriggerOutcome { message } => new(b"39P01", message).hint(
+                "A BEFORE or INSTEAD OF row trigger returns {\"row\": {...}} to set columns, {\"skip\": true} to drop the row, or null to keep it.",
+            ),
+            Error::TimedOut { function, limit_ms } => new(
+                b"57014",
+                format!(
+                    "function \"{function}\" exceeded its time limit of {limit_ms} ms (manifest \"timeout\", capped by alyx_functions.max_timeout)"
+                ),
+            ),
+            Error::Limit { function, what, limit } => limit_error(&function, what, limit),
+            Error::StackOverflow { function } => {
+                new(b"54000", format!("function \"{function}\" exceeded its stack limit"))
+                    .hint("The function recurses too deep; the limit is the setting alyx_functions.max_stack.")
+            }
+            Error::TooDeep { limit } => new(b"54000", format!("functions call each other more than {limit} deep"))
+                .hint("Break the recursion, or let a superuser raise alyx_functions.max_call_depth."),
+            Error::Internal(message) => new(b"XX000", format!("internal error: {message}")).hint(
+                "This is a bug of alyx_functions; please report it with the statement that led here.",
+            ),
+        }
+    }
+}
+
+fn limit_error(function: &str, what: LimitKind, limit: u64) -> PgError {
+    let (code, unit, hint) = match what {
+        LimitKind::Memory => {
+            (b"53200", " bytes", "The limit is the manifest's \"memory\", capped by alyx_functions.max_memory.")
+        }
+        LimitKind::Table => (b"54000", " elements", "The limit is fixed: a module this size should be split."),
+        LimitKind::Output => (b"54000", " bytes", "The limit is the setting alyx_functions.max_output."),
+        LimitKind::HostCall => (b"54000", " bytes", "The limit is the setting alyx_functions.max_host_call."),
+        LimitKind::Log => (b"54000", " bytes", "Log less in one invocation."),
+        LimitKind::Variables => (b"54000", " bytes", "Keep less in Extism variables."),
+        LimitKind::Instances => (b"54000", "", "Fewer functions may keep instances in one session at a time."),
+    };
+    new(code, format!("function \"{function}\" exceeded its {what} limit of {limit}{unit}")).hint(hint)
+}
+
+fn new(code: &[u8; 5], message: impl Into<String>) -> PgError {
+    PgError::new(SqlState::new(code), message)
+}
+
+trait Parts {
+    fn detail(self, text: impl Into<String>) -> Self;
+    fn hint(self, text: impl Into<String>) -> Self;
+    fn maybe_hint(self, text: Option<String>) -> Self;
+}
+
+impl Parts for PgError {
+    fn detail(mut self, text: impl Into<String>) -> Self {
+        self.detail = Some(text.into());
+        self
+    }
+
+    fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hint = Some(text.into());
+        self
+    }
+
+    fn maybe_hint(mut self, text: Option<String>) -> Self {
+        self.hint = text;
+        self
+    }
+}
+
+impl From<ManifestError> for Error {
+    fn from(error: ManifestError) -> Self {
+        Self::ManifestInvalid(error)
+    }
+}

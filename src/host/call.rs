@@ -1,0 +1,57 @@
+//! `fn_invoke` and the host functions that a manifest maps to other functions.
+//!
+//! The way back onto the road comes from above, as a function that `invoke` lends each host: this room must not know it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::guest::GuestHost;
+use super::{answer, query};
+use crate::error::Error;
+use crate::pg::{PgError, RoleScope, subtransaction};
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(alias = "function")]
+    name: String,
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
+    #[serde(default = "yes")]
+    catch: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Calls another function that the caller may execute: `{"name", "input"}` → `{"result"}`.
+pub(super) fn invoke(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgError> {
+    let request: Request<'_> = match answer::request("fn_invoke", request) {
+        Ok(request) => request,
+        Err(refusal) => return Ok(refusal),
+    };
+    let input = request.input.map_or("{}", RawValue::get);
+    let result = run(host, &request.name, input.as_bytes(), request.catch).map(|output| {
+        let mut answer = b"{\"result\":".to_vec();
+        answer.extend_from_slice(output.as_deref().unwrap_or(b"null"));
+        answer.push(b'}');
+        answer
+    });
+    query::settle(host, result, request.catch)
+}
+
+/// A host function of another name: bytes in, bytes out, answered by the function that the manifest maps it to.
+pub(super) fn mapped(host: &mut GuestHost, name: &str, request: &[u8]) -> Result<Vec<u8>, PgError> {
+    let Some(target) = host.function.manifest.host_functions.get(name).cloned() else {
+        return Err(Error::Internal(format!("host function \"{name}\" is not mapped")).into());
+    };
+    // As in Extism a host function that fails stops the guest: it has no way to tell an error from an answer.
+    run(host, &target, request, false).map(Option::unwrap_or_default)
+}
+
+fn run(host: &mut GuestHost, name: &str, input: &[u8], can_fail: bool) -> Result<Option<Vec<u8>>, PgError> {
+    let role = host.role();
+    let _scope = RoleScope::guest(role);
+    let work = || (host.call_by_name)(name, input, role);
+    if can_fail { subtransaction(work) } else { work() }
+}

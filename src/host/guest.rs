@@ -1,0 +1,175 @@
+//! The state of one invocation, and the switchboard from a host function's name to the file that answers it.
+
+use std::rc::Rc;
+
+use alyx_manifest::LogPolicy;
+use alyx_runtime::{Host, HttpReply, Interrupt, LogLevel};
+
+use super::{answer, call, env, log, query, raise};
+use crate::catalog::Function;
+use crate::error::Error;
+use crate::pg::backend::Level;
+use crate::pg::{Access, PgError, Role, SettingsScope, current_role, interrupt};
+
+/// Calls a function by name, with Extism input, for a role: what the road lends to `fn_invoke`.
+pub type CallByName = fn(&str, &[u8], Role) -> Result<Option<Vec<u8>>, PgError>;
+
+/// Everything one invocation carries: whose it is, what it logged, what went wrong.
+pub struct GuestHost {
+    /// The function that runs.
+    pub(super) function: Rc<Function>,
+    /// The road, for nested calls.
+    pub(super) call_by_name: CallByName,
+    caller: Option<Role>,
+    effective: Option<Role>,
+    is_volatile: bool,
+    settings: Option<SettingsScope>,
+    raised: Option<PgError>,
+    unhandled: Option<PgError>,
+    logs: Vec<(Level, String)>,
+}
+
+impl GuestHost {
+    /// The host of a new instance.
+    pub fn new(function: Rc<Function>, call_by_name: CallByName) -> Self {
+        Self {
+            function,
+            call_by_name,
+            caller: None,
+            effective: None,
+            is_volatile: true,
+            settings: None,
+            raised: None,
+            unhandled: None,
+            logs: Vec::new(),
+        }
+    }
+
+    /// Starts an invocation.
+    #[inline]
+    pub fn begin(&mut self, caller: Role, is_volatile: bool) {
+        self.caller = Some(caller);
+        self.effective = None;
+        self.is_volatile = is_volatile;
+    }
+
+    /// Whether the invocation left nothing to settle.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.raised.is_none() && self.unhandled.is_none() && self.settings.is_none() && self.logs.is_empty()
+    }
+
+    /// The error that the guest raised, if it did.
+    pub fn take_raised(&mut self) -> Option<PgError> {
+        self.raised.take()
+    }
+
+    /// The SQL error that made the guest fail: its last statement failed, and it either said nothing of its own or
+    /// passed the error's text on.
+    pub fn take_unhandled(&mut self, said: Option<&str>) -> Option<PgError> {
+        let error = self.unhandled.take()?;
+        let passed_on = said.is_none_or(|said| said.contains(&error.message) || said.starts_with("returned non-zero"));
+        passed_on.then_some(error)
+    }
+
+    /// Ends an invocation: settings that its SQL changed go back, and the log lines come out.
+    pub fn finish(&mut self) -> Vec<(Level, String)> {
+        self.settings = None;
+        self.unhandled = None;
+        std::mem::take(&mut self.logs)
+    }
+
+    /// The role whose rights the guest has.
+    pub(super) fn role(&mut self) -> Role {
+        if let Some(role) = self.effective {
+            return role;
+        }
+        let role = self.function.effective_role(self.caller.unwrap_or_else(current_role));
+        self.effective = Some(role);
+        role
+    }
+
+    /// What the guest's SQL may do. From here on settings that it changes are put back at the end.
+    pub(super) fn access(&mut self) -> Access {
+        self.settings.get_or_insert_with(SettingsScope::open);
+        Access { role: self.role(), may_write: self.function.may_write(), uses_caller_snapshot: !self.is_volatile }
+    }
+
+    pub(super) fn raise(&mut self, error: PgError) {
+        self.raised = Some(error);
+    }
+
+    pub(super) fn log_count(&self) -> usize {
+        self.logs.len()
+    }
+
+    pub(super) fn push_log(&mut self, level: Level, line: String) {
+        self.logs.push((level, line));
+    }
+
+    /// Remembers a failure of the guest's last statement, or that it went well.
+    pub(super) fn remember(&mut self, failed: Option<&PgError>) {
+        self.unhandled = failed.cloned();
+    }
+}
+
+impl Host for GuestHost {
+    type Error = PgError;
+
+    fn call(&mut self, name: &str, request: &[u8]) -> Result<Vec<u8>, PgError> {
+        match name {
+            "db_query" => query::query(self, request),
+            "db_batch" => query::batch(self, request),
+            "log" => Ok(log::log(self, request)),
+            "env" => Ok(env::env(self, request)),
+            "raise" => Ok(raise::raise(self, request)),
+            "fn_invoke" => call::invoke(self, request),
+            "http_fetch" => Ok(answer::refused("http_fetch", "the host is not in the function's allowed_hosts")),
+            "fn_enqueue" => Ok(answer::error(&not_yet("fn_enqueue"))),
+            "kv_get" | "kv_set" | "kv_delete" | "kv_list" => Ok(answer::error(&not_yet("kv_*"))),
+            mapped => call::mapped(self, mapped, request),
+        }
+    }
+
+    fn http_request(&mut self, _request: &[u8], _body: &[u8]) -> Result<HttpReply, PgError> {
+        let message = "HTTP request to a host that is not allowed".to_owned();
+        let hint = Some("Outbound HTTP is denied unless the manifest's \"allowed_hosts\" lists the host.".to_owned());
+        Err(Error::NotAllowed { message, hint }.into())
+    }
+
+    fn config(&mut self, key: &str) -> Option<String> {
+        self.function.env.get(key).cloned()
+    }
+
+    fn environment(&mut self) -> Vec<(String, String)> {
+        self.function.env.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    fn log(&mut self, level: LogLevel, message: &str) {
+        log::line(self, level, message);
+    }
+
+    fn log_level(&self) -> LogLevel {
+        match self.function.manifest.log {
+            LogPolicy::All | LogPolicy::Sample(_) => LogLevel::Debug,
+            LogPolicy::Errors => LogLevel::Error,
+            LogPolicy::Off => LogLevel::Off,
+        }
+    }
+
+    fn interrupt(&mut self) -> Option<Interrupt> {
+        match interrupt::poll()? {
+            interrupt::Stop::Pending => Some(Interrupt::Cancelled),
+            interrupt::Stop::Expired => Some(Interrupt::TimedOut),
+            interrupt::Stop::Error(error) => {
+                self.raised = Some(error);
+                Some(Interrupt::Cancelled)
+            }
+        }
+    }
+}
+
+fn not_yet(what: &str) -> PgError {
+    let message = format!("{what} is not available in this version of alyx_functions");
+    Error::Unsupported { message, hint: None }.into()
+}

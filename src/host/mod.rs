@@ -1,0 +1,14 @@
+//! What a guest may ask of the database: one small file per power, all reached through [`GuestHost`].
+//!
+//! A request that fails is a value that the guest can handle (`{"error": {...}}`). Only what it must not survive stops
+//! it: a cancel, a passed time limit, or a failed statement for which it said that it would not handle failure.
+
+mod answer;
+mod call;
+mod env;
+mod guest;
+mod log;
+mod query;
+mod raise;
+
+pub use guest::GuestHost;

@@ -1,0 +1,134 @@
+//! `db_query` and `db_batch`: a guest's SQL, under the caller's role, with values bound and never spliced.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::guest::GuestHost;
+use super::answer;
+use crate::error::Error;
+use crate::pg::backend::ContextScope;
+use crate::pg::{Access, PgError, SqlState, Statement, interrupt, subtransaction};
+use crate::settings;
+
+const CANCELED: SqlState = SqlState::new(b"57014");
+
+#[derive(Deserialize)]
+struct Query<'a> {
+    #[serde(borrow)]
+    sql: Cow<'a, str>,
+    #[serde(borrow, default)]
+    params: Vec<&'a RawValue>,
+    // false: the guest will not handle a failure, so the statement needs no subtransaction of its own.
+    #[serde(default = "yes")]
+    catch: bool,
+}
+
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    statements: Vec<Query<'a>>,
+    #[serde(default = "yes")]
+    catch: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One statement: `{"sql", "params"}` → `{"columns", "rows", "row_count"}`.
+pub(super) fn query(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgError> {
+    let query: Query<'_> = match answer::request("db_query", request) {
+        Ok(query) => query,
+        Err(refusal) => return Ok(refusal),
+    };
+    if let Some(refusal) = refuse(host) {
+        return Ok(refusal);
+    }
+    let access = host.access();
+    let _context = ContextScope::push(&label(host));
+    let mut out = Vec::with_capacity(256);
+    let result = run(&query, &access, query.catch, &mut out);
+    settle(host, result.map(|()| out), query.catch)
+}
+
+/// Several statements, all or none: `{"statements"}` → `{"results": [...]}`.
+pub(super) fn batch(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgError> {
+    let batch: Batch<'_> = match answer::request("db_batch", request) {
+        Ok(batch) => batch,
+        Err(refusal) => return Ok(refusal),
+    };
+    if let Some(refusal) = refuse(host) {
+        return Ok(refusal);
+    }
+    let access = host.access();
+    let _context = ContextScope::push(&label(host));
+    let all = || {
+        let mut out = b"{\"results\":[".to_vec();
+        for (i, query) in batch.statements.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            run(query, &access, false, &mut out)?;
+        }
+        out.extend_from_slice(b"]}");
+        Ok(out)
+    };
+    let result = if batch.catch { subtransaction(all) } else { all() };
+    settle(host, result, batch.catch)
+}
+
+fn run(query: &Query<'_>, access: &Access, can_fail: bool, out: &mut Vec<u8>) -> Result<(), PgError> {
+    let limit = usize::try_from(settings::max_host_call_bytes()).unwrap_or(usize::MAX);
+    Statement { sql: &query.sql, params: &query.params, can_fail }.run(access, limit, out)
+}
+
+fn label(host: &GuestHost) -> String {
+    format!("alyx function \"{}\" version {}, SQL statement", host.function.name, host.function.version)
+}
+
+fn refuse(host: &GuestHost) -> Option<Vec<u8>> {
+    (host.function.manifest.database == alyx_manifest::DatabaseAccess::None)
+        .then(|| answer::refused("SQL", "the function's manifest says \"database: none\""))
+}
+
+/// An error becomes a value, unless the guest must not outlive it.
+pub(super) fn settle(
+    host: &mut GuestHost,
+    result: Result<Vec<u8>, PgError>,
+    can_fail: bool,
+) -> Result<Vec<u8>, PgError> {
+    match result {
+        Ok(out) => {
+            host.remember(None);
+            Ok(out)
+        }
+        Err(error) => {
+            let error = explain_read_only(host, error);
+            if !can_fail || error.sqlstate == CANCELED && is_stopping(&error) {
+                return Err(error);
+            }
+            host.remember(Some(&error));
+            Ok(answer::error(&error))
+        }
+    }
+}
+
+/// A cancel ends the whole statement of the client. The time limit of a function that was called from here alone does
+/// not: to this guest it is an error like any other.
+fn is_stopping(error: &PgError) -> bool {
+    interrupt::has_expired() || !error.message.contains("exceeded its time limit")
+}
+
+/// Postgres says "read-only transaction"; what forbids writing here is the manifest.
+fn explain_read_only(host: &GuestHost, error: PgError) -> PgError {
+    if error.sqlstate != SqlState::new(b"25006") || host.function.may_write() {
+        return error;
+    }
+    Error::NotAllowed {
+        message: format!("function \"{}\" may only read the database: {}", host.function.name, error.message),
+        hint: Some("The manifest says \"database: read\".".to_owned()),
+    }
+    .into()
+}

@@ -1,0 +1,93 @@
+//! This process's runtime: made when the first function is needed, never in the postmaster.
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use alyx_manifest::Manifest;
+use alyx_runtime::{CheckedModule, Module, Policy, Runtime, Settings, Sha256};
+
+use crate::error::Error;
+use crate::host::GuestHost;
+use crate::pg::{PgError, backend, inval, interrupt};
+use crate::{catalog, settings};
+
+thread_local! {
+    static RUNTIME: OnceCell<Rc<Runtime<GuestHost>>> = const { OnceCell::new() };
+}
+
+fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
+    RUNTIME.with(|cell| {
+        if let Some(runtime) = cell.get() {
+            return Ok(Rc::clone(runtime));
+        }
+        let folder =
+            settings::cache_directory().unwrap_or_else(|| backend::data_directory().join("alyx_functions"));
+        let runtime = Rc::new(
+            Runtime::new(&Settings {
+                cache_dir: Some(folder),
+                max_module_bytes: settings::max_module_bytes(),
+                max_memory_bytes: settings::max_memory_bytes(),
+                max_stack_bytes: settings::max_stack_bytes(),
+                instance_slots: settings::max_instances(),
+            })
+            .map_err(Error::from)?,
+        );
+        let ticker = runtime.ticker();
+        interrupt::on_tick(move || ticker.tick());
+        inval::at_transaction_end(super::target::end_transaction);
+        let _ = cell.set(Rc::clone(&runtime));
+        Ok(runtime)
+    })
+}
+
+/// Checks module bytes against what this host lends and what the manifest maps.
+pub fn check_module(wasm: &[u8], manifest: &Manifest) -> Result<CheckedModule, PgError> {
+    let host_functions: BTreeSet<String> = manifest.host_functions.keys().cloned().collect();
+    let policy = Policy { host_functions };
+    Ok(runtime()?.check(wasm, &policy).map_err(Error::from)?)
+}
+
+/// Compiles ahead of time into the cache.
+pub fn prepare_artefact(module: &CheckedModule) -> Result<(), PgError> {
+    Ok(runtime()?.build(module).map_err(Error::from)?)
+}
+
+/// A module ready to run: mapped from the cache, or rebuilt from the catalog's bytes.
+pub fn load_module(sha256: &Sha256) -> Result<Rc<Module<GuestHost>>, PgError> {
+    runtime()?.load(sha256, || catalog::wasm(sha256).map_err(LoadError)).map_err(|error: LoadError| error.0)
+}
+
+/// Either the runtime's error or Postgres', which read the bytes.
+struct LoadError(PgError);
+
+impl From<alyx_runtime::Error> for LoadError {
+    fn from(error: alyx_runtime::Error) -> Self {
+        Self(Error::from(error).into())
+    }
+}
+
+impl From<alyx_runtime::Error> for Error {
+    fn from(error: alyx_runtime::Error) -> Self {
+        use alyx_runtime::Error as Runtime;
+        let message = error.to_string();
+        match error {
+            Runtime::Invalid { message, offset } => Self::ModuleInvalid { message, offset },
+            Runtime::UnknownImport { hint, .. } => Self::ImportMissing { message, hint },
+            Runtime::ImportType { .. } => Self::ImportMissing {
+                message,
+                hint: "Build the module against the host functions' documented types.".to_owned(),
+            },
+            Runtime::TooLarge { .. } => Self::ModuleTooLarge { message },
+            Runtime::UnknownExport { name, callable } => {
+                Self::UnknownExport { name: "(new)".to_owned(), export: name, callable }
+            }
+            Runtime::NotCallable { name, signature } => Self::UnknownExport {
+                name: "(new)".to_owned(),
+                export: name,
+                callable: vec![format!("this one has type {signature}, an entry point has no parameters")],
+            },
+            Runtime::Cache(message) | Runtime::Internal(message) => Self::Internal(message),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! How an invocation that did not succeed is told: who failed, what was the cause, where in the guest.
+
+use alyx_runtime::{Failure, Frame, Interrupt};
+
+use super::Target;
+use crate::error::Error;
+use crate::host::GuestHost;
+use crate::pg::{PgError, SqlState, interrupt};
+
+/// Guest frames shown in CONTEXT.
+const MAX_FRAMES: usize = 10;
+
+/// The result of a call, after the guest has returned: an error that the guest raised stands over whatever it
+/// returned, and an SQL error that it did not handle over the trap or exit code that came of it.
+pub(super) fn settle<T>(
+    target: &Target,
+    host: &mut GuestHost,
+    ended: Result<T, Failure<PgError>>,
+) -> Result<T, PgError> {
+    let raised = host.take_raised();
+    match ended {
+        Ok(value) => match raised {
+            None => Ok(value),
+            Some(error) => Err(with_label(error, target)),
+        },
+        Err(failure) => Err(explain(target, host, raised, failure)),
+    }
+}
+
+fn explain(
+    target: &Target,
+    host: &mut GuestHost,
+    raised: Option<PgError>,
+    failure: Failure<PgError>,
+) -> PgError {
+    let name = || target.function.name.clone();
+    let (error, frames): (PgError, Vec<Frame>) = match failure {
+        // Nothing that the guest did stands against a cancel, a time limit or a bug of ours.
+        Failure::Interrupted(Interrupt::Cancelled) => match interrupt::raise_pending() {
+            Some(error) => return error,
+            // The cancel was served while the guest was being stopped, or serving another interrupt failed.
+            None => return raised.unwrap_or_else(canceled),
+        },
+        Failure::Interrupted(Interrupt::TimedOut) => (timed_out(target), Vec::new()),
+        Failure::Host(error) => {
+            return if interrupt::has_expired() { with_label(timed_out(target), target) } else { error };
+        }
+        Failure::Internal(message) => (Error::Internal(message).into(), Vec::new()),
+        Failure::Limit { what, limit } => (Error::Limit { function: name(), what, limit }.into(), Vec::new()),
+        Failure::StackOverflow { frames } => (Error::StackOverflow { function: name() }.into(), frames),
+        Failure::Guest { message, .. } => {
+            if let Some(error) = raised.or_else(|| host.take_unhandled(Some(&message))) {
+                return error;
+            }
+            (Error::GuestFailed { message }.into(), Vec::new())
+        }
+        Failure::Trap { message, frames } => {
+            if let Some(error) = raised.or_else(|| host.take_unhandled(None)) {
+                return error;
+            }
+            (Error::Trapped { function: name(), message }.into(), frames)
+        }
+    };
+    with_frames(with_label(error, target), &frames)
+}
+
+/// A failure before the function was called: in its start function or initialisers, or for want of room.
+pub(super) fn of_start(target: &Target, failure: Failure<PgError>) -> PgError {
+    let mut host = GuestHost::new(std::rc::Rc::clone(&target.function), super::by_name);
+    explain(target, &mut host, None, failure)
+}
+
+fn canceled() -> PgError {
+    PgError::new(SqlState::new(b"57014"), "canceling statement due to user request")
+}
+
+fn timed_out(target: &Target) -> PgError {
+    let limit_ms = target.function.timeout_ms();
+    Error::TimedOut { function: target.function.name.clone(), limit_ms }.into()
+}
+
+/// Puts the line about the function into CONTEXT, unless the error passed our context callback already.
+pub(super) fn with_label(mut error: PgError, target: &Target) -> PgError {
+    let context = error.context.get_or_insert_default();
+    if !context.contains(&target.label) {
+        if !context.is_empty() {
+            context.push('\n');
+        }
+        context.push_str(&target.label);
+    }
+    error
+}
+
+fn with_frames(mut error: PgError, frames: &[Frame]) -> PgError {
+    if !frames.is_empty() {
+        let lines: Vec<String> = frames.iter().take(MAX_FRAMES).map(|frame| format!("at {frame}")).collect();
+        let label = error.context.take().unwrap_or_default();
+        error.context = Some(format!("{}\n{label}", lines.join("\n")));
+    }
+    error
+}

@@ -1,0 +1,210 @@
+//! An SQL function bound to a target: its signature resolved once, found again by a pointer in the query's plan.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use alyx_runtime::{ExportSignature, Module, ValueType};
+
+use crate::catalog::{self, Function};
+use crate::error::Error;
+use crate::host::GuestHost;
+use crate::invoke::Target;
+use crate::pg::{Call, JsonKind, PgError, Procedure, Scalar, TypeId, inval};
+
+/// How arguments become input and output becomes the result.
+pub(super) enum Form {
+    /// Wasm values both ways; no result type means void.
+    Scalars { arguments: Vec<Scalar>, result: Option<Scalar> },
+    /// Bytes or JSON in, bytes or JSON out.
+    Value { input: Input },
+    /// A trigger.
+    Trigger,
+    /// An event trigger.
+    EventTrigger,
+}
+
+/// How arguments become Extism input.
+pub(super) enum Input {
+    /// No argument: no input.
+    Empty,
+    /// One text, bytea, json or jsonb: its bytes.
+    Bytes(TypeId),
+    /// An object by argument name.
+    Object(Vec<(String, JsonKind)>),
+    /// An array, where an argument has no name.
+    Array(Vec<JsonKind>),
+}
+
+/// One SQL function, ready to be called.
+pub(super) struct Bound {
+    pub(super) procedure: Procedure,
+    pub(super) target: Rc<Target>,
+    pub(super) form: Form,
+}
+
+thread_local! {
+    static BOUND: RefCell<(u64, HashMap<u32, Rc<Bound>>)> = RefCell::new((0, HashMap::new()));
+}
+
+/// The bound function behind a call, remembered in the query's plan while no function changes.
+#[inline]
+pub(super) fn of_call(call: &mut Call<'_>) -> Result<Rc<Bound>, PgError> {
+    if let Some(bound) = call.remembered(inval::functions()) {
+        return Ok(bound);
+    }
+    let bound = of_function(call.function())?;
+    call.remember(inval::functions(), Rc::clone(&bound));
+    Ok(bound)
+}
+
+/// The bound function of an SQL function's OID.
+pub(super) fn of_function(oid: u32) -> Result<Rc<Bound>, PgError> {
+    let generation = inval::functions();
+    let known = BOUND.with(|bound| {
+        let bound = bound.borrow();
+        (bound.0 == generation).then(|| bound.1.get(&oid).cloned()).flatten()
+    });
+    if let Some(found) = known {
+        return Ok(found);
+    }
+    let bound = Rc::new(bind(oid)?);
+    let replaced = BOUND.with(|table| {
+        let mut table = table.borrow_mut();
+        let generation = inval::functions();
+        let mut replaced = None;
+        if table.0 != generation {
+            // Dropped outside of the borrow: dropping instances may take long.
+            replaced = Some(std::mem::take(&mut table.1));
+            table.0 = generation;
+        }
+        table.1.insert(oid, Rc::clone(&bound));
+        replaced
+    });
+    drop(replaced);
+    Ok(bound)
+}
+
+/// `function[:export]`, as written after AS.
+pub(super) fn split_source(source: &str) -> (&str, Option<&str>) {
+    match source.trim().split_once(':') {
+        Some((function, export)) => (function, Some(export)),
+        None => (source.trim(), None),
+    }
+}
+
+fn bind(oid: u32) -> Result<Bound, PgError> {
+    let procedure = Procedure::read(oid)?;
+    let (name, export) = split_source(&procedure.source);
+    let function = catalog::find(name)?;
+    check_owner(&procedure, &function)?;
+    let target = match export {
+        Some(export) => Target::prepare(Rc::clone(&function), export)?,
+        None => Target::of_function(&function)?,
+    };
+    let form = form(&procedure, &target.module, &target.export)?;
+    Ok(Bound { procedure, target, form })
+}
+
+/// A binding runs with the function's grants and secrets, so only its owner may make one. Asked again at each first
+/// call, because a dump is restored with the validator off, and roles lose members.
+pub(super) fn check_owner(procedure: &Procedure, function: &Function) -> Result<(), PgError> {
+    if procedure.owner.has_rights_of(function.owner) {
+        return Ok(());
+    }
+    Err(Error::NotAllowed {
+        message: format!(
+            "SQL function \"{}\" may not be bound to function \"{}\"",
+            procedure.name, function.name
+        ),
+        hint: Some(format!(
+            "Its owner \"{}\" must have the rights of role \"{}\", which deployed the function.",
+            procedure.owner.name(),
+            function.owner.name()
+        )),
+    }
+    .into())
+}
+
+/// Works out how this signature meets this export.
+///
+/// # Errors
+/// 0A000 for types that cannot cross, 42883 for an export that does not fit.
+pub(super) fn form(
+    procedure: &Procedure,
+    module: &Module<GuestHost>,
+    export: &str,
+) -> Result<Form, PgError> {
+    let signature = module.signature(export).ok_or_else(|| Error::Internal("export has gone".into()))?;
+    if procedure.result == TypeId::TRIGGER || procedure.result == TypeId::EVENT_TRIGGER {
+        require_entry_point(procedure, signature)?;
+        let is_trigger = procedure.result == TypeId::TRIGGER;
+        return Ok(if is_trigger { Form::Trigger } else { Form::EventTrigger });
+    }
+    if let Some(form) = scalars(procedure, module, signature) {
+        return Ok(form);
+    }
+    require_entry_point(procedure, signature)?;
+    let input = match procedure.arguments.as_slice() {
+        [] => Input::Empty,
+        [one] if is_bytes(one.r#type) => Input::Bytes(one.r#type),
+        all if all.iter().any(|argument| argument.name.is_empty()) => {
+            Input::Array(all.iter().map(|argument| JsonKind::of(argument.r#type.oid())).collect::<Result<_, _>>()?)
+        }
+        all => {
+            let named = all.iter().map(|argument| {
+                JsonKind::of(argument.r#type.oid()).map(|kind| (argument.name.clone(), kind))
+            });
+            Input::Object(named.collect::<Result<_, _>>()?)
+        }
+    };
+    Ok(Form::Value { input })
+}
+
+pub(super) fn is_bytes(r#type: TypeId) -> bool {
+    [TypeId::TEXT, TypeId::BYTEA, TypeId::JSON, TypeId::JSONB].contains(&r#type)
+}
+
+fn scalars(procedure: &Procedure, module: &Module<GuestHost>, signature: &ExportSignature) -> Option<Form> {
+    if procedure.returns_set {
+        return None;
+    }
+    let arguments: Vec<Scalar> =
+        procedure.arguments.iter().map(|argument| Scalar::of(argument.r#type)).collect::<Option<_>>()?;
+    let result = match procedure.result {
+        TypeId::VOID => None,
+        other => Some(Scalar::of(other)?),
+    };
+    let fits = arguments.iter().map(|scalar| wasm_type(*scalar)).eq(signature.params.iter().copied())
+        && result.iter().map(|scalar| wasm_type(*scalar)).eq(signature.results.iter().copied());
+    // `() -> i32` is also how an Extism plugin looks, whose i32 is an exit code.
+    let is_plugin = arguments.is_empty() && module.uses_extism();
+    (fits && !is_plugin).then_some(Form::Scalars { arguments, result })
+}
+
+fn wasm_type(scalar: Scalar) -> ValueType {
+    match scalar {
+        Scalar::Bool | Scalar::Int2 | Scalar::Int4 => ValueType::I32,
+        Scalar::Int8 => ValueType::I64,
+        Scalar::Float4 => ValueType::F32,
+        Scalar::Float8 => ValueType::F64,
+    }
+}
+
+fn require_entry_point(procedure: &Procedure, signature: &ExportSignature) -> Result<(), PgError> {
+    if signature.params.is_empty() && signature.results.len() <= 1 {
+        return Ok(());
+    }
+    Err(Error::Unsupported {
+        message: format!(
+            "SQL function \"{}\" does not fit export \"{}\", whose type is {signature}",
+            procedure.name, signature.name
+        ),
+        hint: Some(
+            "Smallint, integer and boolean are i32, bigint is i64, real is f32, double precision is f64; \
+             an export without parameters takes any arguments as Extism input."
+                .to_owned(),
+        ),
+    }
+    .into())
+}

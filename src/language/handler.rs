@@ -1,0 +1,89 @@
+//! The call handler: arguments in, the road, result out.
+
+use super::bound::{Bound, Form, Input, of_call};
+use super::{output, trigger};
+use crate::error::Error;
+use crate::invoke;
+use crate::pg::{Call, PgError, Reply, Scalar, escape};
+
+/// Most arguments of a direct scalar call: Postgres' own limit.
+const MAX_ARGUMENTS: usize = 100;
+
+/// Called by Postgres for every call of a function in language wasm.
+#[inline]
+pub(super) fn call(call: &mut Call<'_>) -> Result<Reply, PgError> {
+    let bound = of_call(call)?;
+    match &bound.form {
+        Form::Scalars { arguments, result } => scalars(call, &bound, arguments, *result),
+        Form::Value { input } => value(call, &bound, input),
+        Form::Trigger => trigger::row(call, &bound),
+        Form::EventTrigger => trigger::event(call, &bound),
+    }
+}
+
+#[inline]
+fn scalars(
+    call: &Call<'_>,
+    bound: &Bound,
+    arguments: &[Scalar],
+    result: Option<Scalar>,
+) -> Result<Reply, PgError> {
+    let mut bits = [0u64; MAX_ARGUMENTS];
+    let count = arguments.len().min(MAX_ARGUMENTS);
+    for (i, (slot, scalar)) in bits.iter_mut().zip(arguments).enumerate() {
+        // A wasm number cannot be NULL: as for a STRICT function the result is.
+        let Some(value) = call.scalar(i, *scalar) else { return Ok(Reply::NULL) };
+        *slot = value;
+    }
+    let value = invoke::scalar(&bound.target, bits.get(..count).unwrap_or_default(), bound.procedure.is_volatile)?;
+    match result {
+        None => Ok(Reply::VOID),
+        Some(scalar) => Reply::scalar(scalar, value).map_err(|_| {
+            PgError::new(crate::pg::SqlState::new(b"22003"), "smallint out of range")
+        }),
+    }
+}
+
+fn value(call: &mut Call<'_>, bound: &Bound, input: &Input) -> Result<Reply, PgError> {
+    let mut bytes = Vec::new();
+    write_input(call, input, &mut bytes)?;
+    invoke::bytes(&bound.target, &bytes, bound.procedure.is_volatile, |out| output::reply(call, bound, out))
+}
+
+fn write_input(call: &Call<'_>, input: &Input, out: &mut Vec<u8>) -> Result<(), PgError> {
+    match input {
+        Input::Empty => {}
+        Input::Bytes(r#type) => {
+            let is_json = *r#type == crate::pg::TypeId::JSON || *r#type == crate::pg::TypeId::JSONB;
+            if !call.bytes(0, *r#type, out)? && is_json {
+                out.extend_from_slice(b"null");
+            }
+        }
+        Input::Object(arguments) => {
+            out.push(b'{');
+            for (i, (name, kind)) in arguments.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                escape(name.as_bytes(), out);
+                out.push(b':');
+                call.json(i, kind, out)?;
+            }
+            out.push(b'}');
+        }
+        Input::Array(kinds) => {
+            out.push(b'[');
+            for (i, kind) in kinds.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                call.json(i, kind, out)?;
+            }
+            out.push(b']');
+        }
+    }
+    if u32::try_from(out.len()).is_ok() {
+        return Ok(());
+    }
+    Err(Error::Internal("input is larger than 4 GB".into()).into())
+}

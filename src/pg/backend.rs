@@ -1,0 +1,142 @@
+//! Small facts about this backend: room on the stack, its data folder, settings, log lines.
+
+use core::ffi::{c_char, c_int};
+use std::ffi::CString;
+use std::path::PathBuf;
+
+use pgrx::pg_sys;
+
+use super::call::owned;
+use super::catch::catch;
+use super::error::SqlState;
+use super::{PgError, raw};
+
+/// Bytes kept free below a guest's stack for the host functions that run on top of it.
+const STACK_SLOP: usize = 256 * 1024;
+
+/// Refuses to start a guest that could run off the end of the process's stack.
+///
+/// # Errors
+/// 54001, as Postgres itself says it.
+pub fn check_stack(guest_bytes: usize) -> Result<(), PgError> {
+    let here = 0u8;
+    let at = std::ptr::from_ref(&here) as usize;
+    // SAFETY: set_stack_base returns the base it replaces, which is put back at once.
+    let (base, limit) = unsafe {
+        let base = pg_sys::set_stack_base();
+        pg_sys::restore_stack_base(base);
+        (base as usize, pg_sys::get_stack_depth_rlimit())
+    };
+    let used = base.abs_diff(at);
+    let limit = usize::try_from(limit).unwrap_or(0);
+    if base == 0 || limit == 0 || used + guest_bytes + STACK_SLOP <= limit {
+        return Ok(());
+    }
+    let mut error = PgError::new(SqlState::new(b"54001"), "stack depth limit exceeded");
+    error.detail = Some(format!("{used} bytes of {limit} are in use, and a function may need {guest_bytes} more."));
+    error.hint = Some("Make the nesting of functions and triggers shallower, or raise the stack limit of the server's platform.".to_owned());
+    Err(error)
+}
+
+/// The data folder of the cluster.
+pub fn data_directory() -> PathBuf {
+    // SAFETY: set before any backend starts.
+    PathBuf::from(unsafe { owned(pg_sys::DataDir) })
+}
+
+/// The value of a setting, empty or not there as `None`.
+pub fn setting(name: &str) -> Option<String> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: with missing_ok an unknown setting gives null; the value is copied at once.
+    let value = unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        if value.is_null() { return None } else { owned(value) }
+    };
+    (!value.is_empty()).then_some(value)
+}
+
+/// Whether function bodies should be checked when they are created: off while a dump is restored.
+pub fn checks_function_bodies() -> bool {
+    // SAFETY: a setting of this backend.
+    unsafe { pg_sys::check_function_bodies }
+}
+
+/// Whether the server loaded this library at its start.
+pub fn is_preloaded() -> bool {
+    setting("shared_preload_libraries").is_some_and(|list| {
+        list.split(',').any(|library| library.trim().trim_matches('"').rsplit('/').next() == Some("alyx_functions"))
+    })
+}
+
+/// How loud a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// DEBUG1.
+    Debug,
+    /// LOG: the server log.
+    Log,
+    /// WARNING: server log and client.
+    Warning,
+}
+
+/// Sends one line to the server log and to the client, as each has asked for. Never with guest frames on the stack.
+pub fn report(level: Level, message: &str) -> Result<(), PgError> {
+    #[allow(clippy::cast_possible_wrap, reason = "small constants")]
+    let level = match level {
+        Level::Debug => pg_sys::DEBUG1 as c_int,
+        Level::Log => pg_sys::LOG as c_int,
+        Level::Warning => pg_sys::WARNING as c_int,
+    };
+    let text: Vec<u8> = message.bytes().filter(|byte| *byte != 0).collect();
+    let Ok(text) = CString::new(text) else { return Ok(()) };
+    const HERE: *const c_char = c"alyx_functions".as_ptr();
+    // SAFETY: the calls that ereport expands to; the text is an argument, never a format.
+    unsafe {
+        catch(|| {
+            if raw::errstart(level, std::ptr::null()) {
+                raw::errmsg_internal(c"%s".as_ptr(), text.as_ptr());
+                raw::errfinish(HERE, 0, HERE);
+            }
+        })
+    }
+}
+
+/// Adds a line to the CONTEXT of any error raised while it lives.
+pub struct ContextScope {
+    callback: Box<(pg_sys::ErrorContextCallback, CString)>,
+}
+
+impl ContextScope {
+    /// Pushes the line.
+    pub fn push(line: &str) -> Self {
+        let line = CString::new(line.replace('\0', " ")).unwrap_or_default();
+        let mut callback = Box::new((
+            pg_sys::ErrorContextCallback {
+                // SAFETY: the head of the backend's callback list.
+                previous: unsafe { pg_sys::error_context_stack },
+                callback: Some(add_context),
+                arg: std::ptr::null_mut(),
+            },
+            line,
+        ));
+        callback.0.arg = callback.1.as_ptr().cast_mut().cast();
+        // SAFETY: the box keeps its address until `Drop` takes it off the list again.
+        unsafe { pg_sys::error_context_stack = &mut callback.0 };
+        Self { callback }
+    }
+}
+
+impl Drop for ContextScope {
+    fn drop(&mut self) {
+        // SAFETY: scopes nest, so ours is the head.
+        unsafe { pg_sys::error_context_stack = self.callback.0.previous };
+    }
+}
+
+unsafe extern "C-unwind" fn add_context(line: *mut core::ffi::c_void) {
+    // SAFETY: `line` is the CString of a live ContextScope, passed as an argument.
+    unsafe {
+        raw::set_errcontext_domain(std::ptr::null());
+        raw::errcontext_msg(c"%s".as_ptr(), line.cast::<c_char>());
+    }
+}

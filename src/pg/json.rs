@@ -1,0 +1,250 @@
+//! Datum → JSON text, as `to_jsonb` would show it: numbers without loss, times in ISO 8601, everything else as its
+//! output function writes it. Used for arguments, rows of triggers and rows of queries alike.
+
+use core::ffi::{c_char, c_int};
+
+use pgrx::pg_sys;
+
+use super::PgError;
+use super::call::owned;
+use super::catch::catch;
+use super::datum::varlena_bytes;
+use super::raw;
+
+/// How values of one type are written.
+#[derive(Clone, Debug)]
+pub enum JsonKind {
+    /// true or false.
+    Bool,
+    /// An integer of 2, 4 or 8 bytes.
+    Int(u8),
+    /// A float of 4 or 8 bytes; NaN and infinities as strings.
+    Float(Output),
+    /// Arbitrary precision, every digit kept; NaN and infinities as strings.
+    Numeric,
+    /// Text and its kin: the bytes are the string.
+    Text,
+    /// json: copied as it is.
+    Json,
+    /// jsonb: its text form.
+    Jsonb,
+    /// date, timestamp or timestamptz.
+    DateTime(u32),
+    /// An array of anything.
+    Array,
+    /// A row type.
+    Composite,
+    /// Whatever the type's output function writes, as a string.
+    Other(Output),
+}
+
+/// A prepared output function.
+#[derive(Clone)]
+pub struct Output(pg_sys::FmgrInfo);
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Output({})", self.0.fn_oid.to_u32())
+    }
+}
+
+impl JsonKind {
+    /// The kind of a type; domains are written as their base type.
+    pub fn of(r#type: u32) -> Result<Self, PgError> {
+        // SAFETY: catalog look-ups that raise for an unknown type only.
+        unsafe {
+            let base = catch(|| raw::getBaseType(pg_sys::Oid::from(r#type)))?;
+            Ok(match base {
+                pg_sys::BOOLOID => Self::Bool,
+                pg_sys::INT2OID => Self::Int(2),
+                pg_sys::INT4OID => Self::Int(4),
+                pg_sys::INT8OID => Self::Int(8),
+                pg_sys::FLOAT4OID | pg_sys::FLOAT8OID => Self::Float(output(base)?),
+                pg_sys::NUMERICOID => Self::Numeric,
+                pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Self::Text,
+                pg_sys::JSONOID => Self::Json,
+                pg_sys::JSONBOID => Self::Jsonb,
+                pg_sys::DATEOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID => Self::DateTime(base.to_u32()),
+                _ if pg_sys::type_is_array(base) => Self::Array,
+                _ if pg_sys::type_is_rowtype(base) => Self::Composite,
+                _ => Self::Other(output(base)?),
+            })
+        }
+    }
+}
+
+unsafe fn output(r#type: pg_sys::Oid) -> Result<Output, PgError> {
+    // SAFETY: the FmgrInfo is filled before it is read; its memory is TopMemoryContext, because kinds are cached.
+    unsafe {
+        let mut function = pg_sys::InvalidOid;
+        let mut is_varlena = false;
+        let mut info = pg_sys::FmgrInfo::default();
+        catch(|| {
+            raw::getTypeOutputInfo(r#type, &mut function, &mut is_varlena);
+            raw::fmgr_info_cxt(function, &mut info, pg_sys::TopMemoryContext);
+        })?;
+        Ok(Output(info))
+    }
+}
+
+/// Appends JSON to a buffer.
+pub struct JsonWriter<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> JsonWriter<'a> {
+    /// Writes to the end of `out`.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out }
+    }
+
+    /// One value that is not NULL.
+    pub(super) fn value(&mut self, kind: &JsonKind, datum: pg_sys::Datum) -> Result<(), PgError> {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_possible_wrap,
+            reason = "a Datum carries the bits of the value"
+        )]
+        match kind {
+            JsonKind::Bool => self.push(if datum.value() as u8 != 0 { b"true" } else { b"false" }),
+            JsonKind::Int(2) => self.integer(i64::from(datum.value() as i16)),
+            JsonKind::Int(4) => self.integer(i64::from(datum.value() as i32)),
+            JsonKind::Int(_) => self.integer(datum.value() as i64),
+            JsonKind::Float(output) => self.number(&output_text(output, datum)?),
+            // SAFETY: the kind says what the datum is, here and below.
+            JsonKind::Numeric => self.number(&unsafe { c_function_text(raw::numeric_out, datum) }?),
+            JsonKind::Text => {
+                // SAFETY: as above; the detoasted bytes live until the context is reset, after this call.
+                let bytes = unsafe { varlena_bytes(datum)? };
+                escape(bytes, self.out);
+            }
+            JsonKind::Json => {
+                // SAFETY: as above.
+                let bytes = unsafe { varlena_bytes(datum)? };
+                self.push(bytes);
+            }
+            JsonKind::Jsonb => self.push(unsafe { c_function_bytes(raw::jsonb_out, datum)? }),
+            JsonKind::DateTime(r#type) => self.date_time(datum, pg_sys::Oid::from(*r#type))?,
+            JsonKind::Array => self.push(unsafe { json_function(raw::array_to_json, datum)? }),
+            JsonKind::Composite => self.push(unsafe { json_function(raw::row_to_json, datum)? }),
+            JsonKind::Other(output) => {
+                let text = output_text(output, datum)?;
+                escape(text.as_bytes(), self.out);
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn integer(&mut self, value: i64) {
+        // Twenty bytes hold every i64 with its sign.
+        let mut digits = [0u8; 20];
+        let mut at = digits.len();
+        let mut rest = value.unsigned_abs();
+        loop {
+            at -= 1;
+            #[allow(clippy::cast_possible_truncation, reason = "a digit")]
+            let digit = (rest % 10) as u8;
+            digits[at] = b'0' + digit;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if value < 0 {
+            at -= 1;
+            digits[at] = b'-';
+        }
+        self.out.extend_from_slice(&digits[at..]);
+    }
+
+    fn number(&mut self, text: &str) {
+        // JSON has no NaN and no infinity: to_jsonb writes these as strings.
+        if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E')) {
+            self.push(text.as_bytes());
+        } else {
+            escape(text.as_bytes(), self.out);
+        }
+    }
+
+    fn date_time(&mut self, datum: pg_sys::Datum, r#type: pg_sys::Oid) -> Result<(), PgError> {
+        let mut buffer = [0 as c_char; pg_sys::MAXDATELEN as usize + 1];
+        // SAFETY: the buffer has the length that json.c itself uses (MAXDATELEN + 1).
+        let text = unsafe {
+            catch(|| raw::JsonEncodeDateTime(buffer.as_mut_ptr(), datum, r#type, std::ptr::null::<c_int>()))?;
+            owned(buffer.as_ptr())
+        };
+        escape(text.as_bytes(), self.out);
+        Ok(())
+    }
+}
+
+/// Appends `bytes` as a JSON string. Bytes of a text value are valid in the server's encoding, which is UTF-8.
+pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    let mut start = 0;
+    for (i, &byte) in bytes.iter().enumerate() {
+        let short: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            8 => b"\\b",
+            12 => b"\\f",
+            0..=31 => b"",
+            _ => continue,
+        };
+        out.extend_from_slice(&bytes[start..i]);
+        if short.is_empty() {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX[usize::from(byte >> 4)]);
+            out.push(HEX[usize::from(byte & 15)]);
+        } else {
+            out.extend_from_slice(short);
+        }
+        start = i + 1;
+    }
+    out.extend_from_slice(&bytes[start..]);
+    out.push(b'"');
+}
+
+fn output_text(output: &Output, datum: pg_sys::Datum) -> Result<String, PgError> {
+    // The call may keep scratch in fn_extra, so it works on a copy: the cached one stays as it was made.
+    let mut info = output.0;
+    // SAFETY: the function is the output function of the datum's type; the text is copied before anything is freed.
+    unsafe {
+        let text = catch(|| raw::OutputFunctionCall(&mut info, datum))?;
+        let copy = owned(text);
+        pg_sys::pfree(text.cast());
+        Ok(copy)
+    }
+}
+
+type CFunction = unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+
+unsafe fn c_function_bytes<'a>(function: CFunction, datum: pg_sys::Datum) -> Result<&'a [u8], PgError> {
+    // SAFETY: the caller pairs an output function with a datum of its type.
+    unsafe {
+        let text = catch(|| raw::DirectFunctionCall1Coll(function, pg_sys::InvalidOid, datum))?;
+        Ok(core::ffi::CStr::from_ptr(text.cast_mut_ptr()).to_bytes())
+    }
+}
+
+unsafe fn c_function_text(function: CFunction, datum: pg_sys::Datum) -> Result<String, PgError> {
+    // SAFETY: as for `c_function_bytes`.
+    unsafe { Ok(String::from_utf8_lossy(c_function_bytes(function, datum)?).into_owned()) }
+}
+
+unsafe fn json_function<'a>(function: CFunction, datum: pg_sys::Datum) -> Result<&'a [u8], PgError> {
+    // SAFETY: array_to_json and row_to_json return json, a varlena.
+    unsafe {
+        let json = catch(|| raw::DirectFunctionCall1Coll(function, pg_sys::InvalidOid, datum))?;
+        varlena_bytes(json)
+    }
+}

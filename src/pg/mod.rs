@@ -1,0 +1,34 @@
+//! The only room that speaks to Postgres in its own words: `unsafe`, `pg_sys` and `Datum` appear here and nowhere else.
+//!
+//! It knows nothing of wasm. Above it there are values: roles, rows as JSON, errors. Three rules hold in every file:
+//! an ERROR is caught here and becomes a [`PgError`]; nothing raises while a guest frame is on the stack; each switch
+//! of a backend variable is a guard that puts it back when dropped.
+#![allow(unsafe_code, reason = "the room of unsafe; see the rules above")]
+
+pub mod backend;
+pub mod call;
+mod catch;
+mod datum;
+pub mod entry;
+mod error;
+pub mod inval;
+pub mod interrupt;
+mod json;
+mod proc;
+mod raw;
+mod receiver;
+mod refuse;
+mod role;
+mod row;
+pub mod spi;
+mod statement;
+pub mod trigger;
+
+pub use call::{Call, Reply, Scalar, TypeId, current_role, quote_identifier};
+pub use catch::subtransaction;
+pub use datum::FromJson;
+pub use error::{PgError, SqlState};
+pub use json::{JsonKind, escape};
+pub use proc::Procedure;
+pub use role::{Role, RoleScope, SettingsScope};
+pub use statement::{Access, Statement};

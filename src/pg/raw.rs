@@ -1,0 +1,111 @@
+//! Postgres functions without pgrx's guard around them, for use inside [`super::catch`] only.
+//!
+//! pgrx wraps every function so that an ERROR becomes a panic that has lost half of its fields. Inside `catch` the
+//! ERROR must be left to jump to our own handler.
+
+use core::ffi::{c_char, c_int, c_long};
+
+use pgrx::pg_sys::{
+    Datum, ErrorData, FmgrInfo, FunctionCallInfo, HeapTuple, List, MemoryContext, Oid, ParamListInfo,
+    QueryEnvironment, RawParseMode, RawStmt, SPIExecuteOptions, SPIPlanPtr, TupleDesc, TupleTableSlot,
+    Tuplestorestate, bits32,
+};
+
+unsafe extern "C-unwind" {
+    // elog.c
+    pub(super) fn ReThrowError(data: *mut ErrorData);
+    pub(super) fn ThrowErrorData(data: *mut ErrorData);
+    pub(super) fn errstart(level: c_int, domain: *const c_char) -> bool;
+    pub(super) fn errmsg_internal(format: *const c_char, ...) -> c_int;
+    pub(super) fn errcontext_msg(format: *const c_char, ...) -> c_int;
+    pub(super) fn set_errcontext_domain(domain: *const c_char) -> c_int;
+    pub(super) fn errfinish(file: *const c_char, line: c_int, function: *const c_char);
+    // xact.c
+    pub(super) fn BeginInternalSubTransaction(name: *const c_char);
+    pub(super) fn ReleaseCurrentSubTransaction();
+    pub(super) fn RollbackAndReleaseCurrentSubTransaction();
+    pub(super) fn CommandCounterIncrement();
+    // postgres.c, parser
+    pub(super) fn ProcessInterrupts();
+    pub(super) fn raw_parser(text: *const c_char, mode: RawParseMode::Type) -> *mut List;
+    pub(super) fn parse_analyze_varparams(
+        tree: *mut RawStmt,
+        text: *const c_char,
+        types: *mut *mut Oid,
+        count: *mut c_int,
+        environment: *mut QueryEnvironment,
+    ) -> *mut pgrx::pg_sys::Query;
+    // spi.c
+    pub(super) fn SPI_connect() -> c_int;
+    pub(super) fn SPI_finish() -> c_int;
+    pub(super) fn SPI_prepare(text: *const c_char, count: c_int, types: *mut Oid) -> SPIPlanPtr;
+    pub(super) fn SPI_keepplan(plan: SPIPlanPtr) -> c_int;
+    pub(super) fn SPI_freeplan(plan: SPIPlanPtr) -> c_int;
+    pub(super) fn SPI_execute_plan_extended(plan: SPIPlanPtr, options: *const SPIExecuteOptions) -> c_int;
+    pub(super) fn SPI_execute_with_args(
+        text: *const c_char,
+        count: c_int,
+        types: *mut Oid,
+        values: *mut Datum,
+        nulls: *const c_char,
+        read_only: bool,
+        limit: c_long,
+    ) -> c_int;
+    pub(super) fn SPI_getvalue(tuple: HeapTuple, descriptor: TupleDesc, column: c_int) -> *mut c_char;
+    // params.c
+    pub(super) fn makeParamList(count: c_int) -> ParamListInfo;
+    // fmgr.c
+    pub(super) fn InputFunctionCall(info: *mut FmgrInfo, text: *mut c_char, io_param: Oid, typmod: i32) -> Datum;
+    pub(super) fn OutputFunctionCall(info: *mut FmgrInfo, value: Datum) -> *mut c_char;
+    pub(super) fn fmgr_info_cxt(function: Oid, info: *mut FmgrInfo, context: MemoryContext);
+    pub(super) fn DirectFunctionCall1Coll(
+        function: unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum,
+        collation: Oid,
+        argument: Datum,
+    ) -> Datum;
+    pub(super) fn pg_detoast_datum_packed(value: *mut pgrx::pg_sys::varlena) -> *mut pgrx::pg_sys::varlena;
+    // json.c, jsonb.c, numeric.c
+    pub(super) fn array_to_json(fcinfo: FunctionCallInfo) -> Datum;
+    pub(super) fn row_to_json(fcinfo: FunctionCallInfo) -> Datum;
+    pub(super) fn jsonb_in(fcinfo: FunctionCallInfo) -> Datum;
+    pub(super) fn json_in(fcinfo: FunctionCallInfo) -> Datum;
+    pub(super) fn numeric_out(fcinfo: FunctionCallInfo) -> Datum;
+    pub(super) fn jsonb_out(fcinfo: FunctionCallInfo) -> Datum;
+    pub(super) fn JsonEncodeDateTime(buffer: *mut c_char, value: Datum, r#type: Oid, zone: *const c_int) -> *mut c_char;
+    // lsyscache.c, catalog
+    pub(super) fn getTypeOutputInfo(r#type: Oid, function: *mut Oid, is_varlena: *mut bool);
+    pub(super) fn getTypeInputInfo(r#type: Oid, function: *mut Oid, io_param: *mut Oid);
+    pub(super) fn get_typtype(r#type: Oid) -> c_char;
+    pub(super) fn getBaseType(r#type: Oid) -> Oid;
+    pub(super) fn format_type_extended(r#type: Oid, typmod: i32, flags: bits32) -> *mut c_char;
+    // tuples
+    pub(super) fn heap_deform_tuple(tuple: HeapTuple, descriptor: TupleDesc, values: *mut Datum, nulls: *mut bool);
+    pub(super) fn heap_modify_tuple_by_cols(
+        tuple: HeapTuple,
+        descriptor: TupleDesc,
+        count: c_int,
+        columns: *const c_int,
+        values: *const Datum,
+        nulls: *const bool,
+    ) -> HeapTuple;
+    pub(super) fn heap_copy_tuple_as_datum(tuple: HeapTuple, descriptor: TupleDesc) -> Datum;
+    pub(super) fn slot_getsomeattrs_int(slot: *mut TupleTableSlot, count: c_int);
+    pub(super) fn tuplestore_gettupleslot(
+        state: *mut Tuplestorestate,
+        forward: bool,
+        copy: bool,
+        slot: *mut TupleTableSlot,
+    ) -> bool;
+    pub(super) fn tuplestore_rescan(state: *mut Tuplestorestate);
+    pub(super) fn tuplestore_puttuple(state: *mut Tuplestorestate, tuple: HeapTuple);
+    pub(super) fn InitMaterializedSRF(fcinfo: FunctionCallInfo, flags: bits32);
+    pub(super) fn get_call_result_type(
+        fcinfo: FunctionCallInfo,
+        result_type: *mut Oid,
+        descriptor: *mut TupleDesc,
+    ) -> pgrx::pg_sys::TypeFuncClass::Type;
+    // guc.c
+    pub(super) fn AtEOXact_GUC(commit: bool, level: c_int);
+    // inval.c
+    pub(super) fn CacheInvalidateRelcacheByRelid(relation: Oid);
+}

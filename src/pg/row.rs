@@ -1,0 +1,137 @@
+//! Rows: the shape of a relation or result worked out once, then tuple → JSON object and JSON values → tuple.
+
+use std::rc::Rc;
+
+use pgrx::pg_sys;
+
+use super::PgError;
+use super::call::owned;
+use super::catch::catch;
+use super::json::{JsonKind, JsonWriter, escape};
+use super::raw;
+
+/// One column of a row.
+#[derive(Debug)]
+pub struct Column {
+    /// Its name, unquoted.
+    pub name: String,
+    /// OID of its type.
+    pub r#type: u32,
+    /// Type modifier, -1 for none.
+    pub typmod: i32,
+    /// Whether Postgres computes it, so that no one may set it.
+    pub is_generated: bool,
+    is_dropped: bool,
+    // `"name":` ready to copy.
+    key: Vec<u8>,
+    kind: JsonKind,
+}
+
+/// The columns of a row, in order.
+#[derive(Debug)]
+pub struct RowShape {
+    /// All columns; a dropped one has an empty name.
+    pub columns: Vec<Column>,
+}
+
+impl RowShape {
+    /// Reads a tuple descriptor.
+    ///
+    /// # Safety
+    /// `descriptor` is valid and pinned by the caller.
+    pub(super) unsafe fn of(descriptor: pg_sys::TupleDesc) -> Result<Rc<Self>, PgError> {
+        // SAFETY: a tuple descriptor has natts attributes behind it.
+        let attributes = unsafe {
+            let count = usize::try_from((*descriptor).natts).unwrap_or(0);
+            std::slice::from_raw_parts((*descriptor).attrs.as_ptr(), count)
+        };
+        let columns = attributes.iter().map(|attribute| {
+            let name = if attribute.attisdropped {
+                String::new()
+            } else {
+                // SAFETY: NameData is NUL-terminated.
+                unsafe { owned(attribute.attname.data.as_ptr()) }
+            };
+            let mut key = Vec::new();
+            escape(name.as_bytes(), &mut key);
+            key.push(b':');
+            Ok(Column {
+                kind: if attribute.attisdropped {
+                    JsonKind::Bool
+                } else {
+                    JsonKind::of(attribute.atttypid.to_u32())?
+                },
+                r#type: attribute.atttypid.to_u32(),
+                typmod: attribute.atttypmod,
+                is_generated: attribute.attgenerated != 0,
+                is_dropped: attribute.attisdropped,
+                name,
+                key,
+            })
+        });
+        Ok(Rc::new(Self { columns: columns.collect::<Result<_, PgError>>()? }))
+    }
+
+    /// The index of a column by name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| !column.is_dropped && column.name == name)
+    }
+
+    /// Appends a JSON array of the column names.
+    pub fn write_names(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (i, column) in self.columns.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            escape(column.name.as_bytes(), out);
+        }
+        out.push(b']');
+    }
+
+    /// Appends a row as a JSON object.
+    pub(super) fn write(
+        &self,
+        values: &[pg_sys::Datum],
+        nulls: &[bool],
+        out: &mut Vec<u8>,
+    ) -> Result<(), PgError> {
+        out.push(b'{');
+        let mut first = true;
+        for ((column, value), is_null) in self.columns.iter().zip(values).zip(nulls) {
+            if column.is_dropped {
+                continue;
+            }
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            out.extend_from_slice(&column.key);
+            if *is_null {
+                out.extend_from_slice(b"null");
+            } else {
+                JsonWriter::new(out).value(&column.kind, *value)?;
+            }
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// Appends a heap tuple as a JSON object.
+    ///
+    /// # Safety
+    /// `tuple` has the shape of `descriptor`, and `self` was made from that descriptor.
+    pub(super) unsafe fn write_tuple(
+        &self,
+        tuple: pg_sys::HeapTuple,
+        descriptor: pg_sys::TupleDesc,
+        out: &mut Vec<u8>,
+    ) -> Result<(), PgError> {
+        let count = self.columns.len();
+        let mut values = vec![pg_sys::Datum::null(); count];
+        let mut nulls = vec![true; count];
+        // SAFETY: both arrays have natts members, as heap_deform_tuple demands.
+        unsafe { catch(|| raw::heap_deform_tuple(tuple, descriptor, values.as_mut_ptr(), nulls.as_mut_ptr()))? };
+        self.write(&values, &nulls, out)
+    }
+}

@@ -1,0 +1,292 @@
+//! SQL that this extension itself runs: fixed texts, bound parameters, small results. Guests' SQL is in `statement`.
+
+use core::ffi::c_int;
+use std::ffi::CString;
+
+use pgrx::pg_sys;
+use serde_json::value::RawValue;
+
+use super::call::{Call, Reply, TypeId};
+use super::catch::catch;
+use super::datum::{c_text, type_name, varlena, varlena_bytes};
+use super::error::SqlState;
+use super::{PgError, raw};
+
+/// A parameter of one of our own statements.
+#[derive(Clone, Copy, Debug)]
+pub enum Param<'a> {
+    /// text, or NULL.
+    Text(Option<&'a str>),
+    /// bytea.
+    Bytes(&'a [u8]),
+    /// integer.
+    Int(i32),
+    /// json text, already known to be valid.
+    Json(&'a str),
+}
+
+/// A value of a result: bytea as bytes, everything else as its text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// NULL.
+    Null,
+    /// The output text.
+    Text(String),
+    /// The bytes of a bytea.
+    Bytes(Vec<u8>),
+}
+
+impl Cell {
+    /// The text, empty for NULL.
+    pub fn text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Self::Null => String::new(),
+        }
+    }
+
+    /// The text, or `None` for NULL.
+    pub fn some(self) -> Option<String> {
+        (self != Self::Null).then(|| self.text())
+    }
+
+    /// The bytes, empty for anything but a bytea.
+    pub fn bytes(self) -> Vec<u8> {
+        if let Self::Bytes(bytes) = self { bytes } else { Vec::new() }
+    }
+
+    /// Reads an integer, boolean-as-text or the like; `None` when it is not one.
+    pub fn parse<T: std::str::FromStr>(self) -> Option<T> {
+        self.some()?.parse().ok()
+    }
+
+    /// A boolean's text form.
+    pub fn is_true(&self) -> bool {
+        matches!(self, Self::Text(text) if text == "t")
+    }
+}
+
+/// Brackets SPI use: finished on every way out that is not an ERROR (then the transaction machinery cleans up).
+pub(super) struct Connection(());
+
+impl Connection {
+    pub(super) fn open() -> Result<Self, PgError> {
+        // SAFETY: SPI_connect allocates its own contexts; `Drop` balances it.
+        match unsafe { catch(|| raw::SPI_connect())? } {
+            code if code == pg_sys::SPI_OK_CONNECT as c_int => Ok(Self(())),
+            code => Err(spi_error("SPI_connect", code)),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: balances SPI_connect. After a failed statement the (sub)transaction abort has popped the level
+        // already and SPI_finish only answers that nothing is connected.
+        let _ = unsafe { catch(|| raw::SPI_finish()) };
+    }
+}
+
+pub(super) fn spi_error(what: &str, code: c_int) -> PgError {
+    // SAFETY: returns a static string for every code.
+    let name = unsafe { c_text(pg_sys::SPI_result_code_string(code)) };
+    PgError::new(SqlState::new(b"XX000"), format!("{what} failed: {name}"))
+}
+
+fn bind(params: &[Param<'_>]) -> Result<(Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, CString), PgError> {
+    let mut types = Vec::with_capacity(params.len());
+    let mut values = Vec::with_capacity(params.len());
+    let mut nulls = Vec::with_capacity(params.len());
+    for param in params {
+        let (r#type, value) = match param {
+            Param::Text(text) => {
+                (pg_sys::TEXTOID, text.map(|text| varlena(text.as_bytes())).transpose()?)
+            }
+            Param::Bytes(bytes) => (pg_sys::BYTEAOID, Some(varlena(bytes)?)),
+            Param::Int(value) => (pg_sys::INT4OID, Some(pg_sys::Datum::from(*value))),
+            Param::Json(text) => (pg_sys::JSONOID, Some(varlena(text.as_bytes())?)),
+        };
+        types.push(r#type);
+        nulls.push(if value.is_some() { b' ' } else { b'n' });
+        values.push(value.unwrap_or(pg_sys::Datum::null()));
+    }
+    Ok((types, values, CString::new(nulls).unwrap_or_default()))
+}
+
+/// Executes inside an open connection; the rows are in `SPI_tuptable` afterwards.
+fn execute(sql: &str, params: &[Param<'_>], read_only: bool) -> Result<(), PgError> {
+    let text = CString::new(sql).map_err(|_| PgError::new(SqlState::new(b"22021"), "statement has a NUL byte"))?;
+    let (mut types, mut values, nulls) = bind(params)?;
+    let count = c_int::try_from(params.len()).unwrap_or(c_int::MAX);
+    // SAFETY: the three arrays have `count` members and live across the call.
+    let code = unsafe {
+        catch(|| {
+            raw::SPI_execute_with_args(
+                text.as_ptr(),
+                count,
+                types.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_ptr(),
+                read_only,
+                0,
+            )
+        })?
+    };
+    if code < 0 { Err(spi_error("SPI_execute", code)) } else { Ok(()) }
+}
+
+fn rows() -> Result<Vec<Vec<Cell>>, PgError> {
+    // SAFETY: after a successful SPI_execute the table is null or has numvals tuples of its descriptor.
+    unsafe {
+        let Some(table) = pg_sys::SPI_tuptable.as_ref() else { return Ok(Vec::new()) };
+        let tuples = std::slice::from_raw_parts(table.vals, usize::try_from(table.numvals).unwrap_or(0));
+        let columns = (*table.tupdesc).natts;
+        tuples.iter().map(|&tuple| (1..=columns).map(|at| cell(tuple, table.tupdesc, at)).collect()).collect()
+    }
+}
+
+unsafe fn cell(tuple: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc, at: c_int) -> Result<Cell, PgError> {
+    // SAFETY: `at` is a column of the descriptor; results are copied before the table is freed.
+    unsafe {
+        if pg_sys::SPI_gettypeid(descriptor, at) == pg_sys::BYTEAOID {
+            let mut is_null = false;
+            let datum = pg_sys::SPI_getbinval(tuple, descriptor, at, &mut is_null);
+            return Ok(if is_null { Cell::Null } else { Cell::Bytes(varlena_bytes(datum)?.to_vec()) });
+        }
+        let text = catch(|| raw::SPI_getvalue(tuple, descriptor, at))?;
+        Ok(if text.is_null() { Cell::Null } else { Cell::Text(c_text(text)) })
+    }
+}
+
+/// Runs a statement that reads and returns all rows.
+pub fn query(sql: &str, params: &[Param<'_>]) -> Result<Vec<Vec<Cell>>, PgError> {
+    let _connection = Connection::open()?;
+    execute(sql, params, false)?;
+    rows()
+}
+
+/// Runs a statement for its effect.
+pub fn run(sql: &str, params: &[Param<'_>]) -> Result<(), PgError> {
+    let _connection = Connection::open()?;
+    execute(sql, params, false)
+}
+
+/// Runs a statement whose text is partly the deployer's own: exactly one statement, or nothing.
+///
+/// # Errors
+/// 42601 when the text turns out to be several statements; otherwise what the statement fails with.
+pub fn run_one(sql: &str) -> Result<(), PgError> {
+    let _connection = Connection::open()?;
+    let text = CString::new(sql).map_err(|_| PgError::new(SqlState::new(b"22021"), "statement has a NUL byte"))?;
+    // SAFETY: the tree lives in the SPI context; a null List is an empty one.
+    let count = unsafe {
+        let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))?;
+        if tree.is_null() { 0 } else { (*tree).length }
+    };
+    if count != 1 {
+        return Err(PgError::new(SqlState::new(b"42601"), format!("expected one SQL statement, got {count}")));
+    }
+    execute(sql, &[], false)
+}
+
+/// The one value of a one-row, one-column statement over a JSON parameter, in the caller's memory context.
+pub(super) fn one_datum(sql: &str, json: &str) -> Result<Option<pg_sys::Datum>, PgError> {
+    let _connection = Connection::open()?;
+    execute(sql, &[Param::Json(json)], false)?;
+    // SAFETY: the statement returns one row of one column; SPI_datumTransfer copies it to the caller's context.
+    unsafe {
+        let Some(table) = pg_sys::SPI_tuptable.as_ref().filter(|table| table.numvals > 0) else { return Ok(None) };
+        let mut is_null = false;
+        let datum = pg_sys::SPI_getbinval(*table.vals, table.tupdesc, 1, &mut is_null);
+        if is_null {
+            return Ok(None);
+        }
+        let attribute = &*(*table.tupdesc).attrs.as_ptr();
+        Ok(Some(pg_sys::SPI_datumTransfer(datum, attribute.attbyval, i32::from(attribute.attlen))))
+    }
+}
+
+impl Reply {
+    /// A row of an anonymous record type (OUT parameters, a column definition list) from a JSON object.
+    pub fn record(call: &Call<'_>, json: &RawValue) -> Result<Self, PgError> {
+        let mut result_type = pg_sys::InvalidOid;
+        let mut descriptor: pg_sys::TupleDesc = std::ptr::null_mut();
+        // SAFETY: out parameters live across the call; a blessed descriptor gives the row its type.
+        unsafe {
+            catch(|| raw::get_call_result_type(call.fcinfo, &mut result_type, &mut descriptor))?;
+            if descriptor.is_null() {
+                let mut error = PgError::new(
+                    SqlState::new(b"0A000"),
+                    "function returning record called in context that cannot accept type record",
+                );
+                error.hint = Some("Try calling the function in the FROM clause using a column definition list.".into());
+                return Err(error);
+            }
+            let list = column_list(&super::datum::describe(descriptor)?);
+            let sql = format!("SELECT t.* FROM pg_catalog.json_to_record($1) AS t({list})");
+            let upper = pg_sys::CurrentMemoryContext;
+            let _connection = Connection::open()?;
+            execute(&sql, &[Param::Json(json.get())], false)?;
+            let Some(table) = pg_sys::SPI_tuptable.as_ref().filter(|table| table.numvals > 0) else {
+                return Ok(Self::NULL);
+            };
+            let inner = pg_sys::MemoryContextSwitchTo(upper);
+            let blessed = pg_sys::BlessTupleDesc(descriptor);
+            let datum = catch(|| raw::heap_copy_tuple_as_datum(*table.vals, blessed));
+            pg_sys::MemoryContextSwitchTo(inner);
+            Ok(Self::datum(datum?))
+        }
+    }
+
+    /// All rows of a set-returning function from a JSON array.
+    pub fn set(call: &mut Call<'_>, element: TypeId, json: &RawValue) -> Result<Self, PgError> {
+        // SAFETY: InitMaterializedSRF checks that the caller can take a set and fills resultinfo.
+        unsafe {
+            let flags = pg_sys::MAT_SRF_USE_EXPECTED_DESC;
+            catch(|| raw::InitMaterializedSRF(call.fcinfo, flags))?;
+            let info = (*call.fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            let store = (*info).setResult;
+            let sql = match call.result_columns()? {
+                Some(columns) => {
+                    let list = column_list(&columns);
+                    format!("SELECT {} FROM pg_catalog.json_to_recordset($1) AS t({list})", select((*info).setDesc)?)
+                }
+                None => {
+                    let name = type_name(element.0.to_u32(), -1)?;
+                    format!(
+                        "SELECT t.x FROM pg_catalog.json_array_elements($1) AS e(v), \
+                         LATERAL pg_catalog.json_to_record(pg_catalog.json_build_object('x', e.v)) AS t(x {name})"
+                    )
+                }
+            };
+            let _connection = Connection::open()?;
+            execute(&sql, &[Param::Json(json.get())], false)?;
+            if let Some(table) = pg_sys::SPI_tuptable.as_ref() {
+                for at in 0..usize::try_from(table.numvals).unwrap_or(0) {
+                    let tuple = *table.vals.add(at);
+                    catch(|| raw::tuplestore_puttuple(store, tuple))?;
+                }
+            }
+            Ok(Self::NULL)
+        }
+    }
+}
+
+fn column_list(columns: &[(String, String)]) -> String {
+    columns.iter().map(|(name, r#type)| format!("{name} {type}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The select list that gives rows the physical layout of `descriptor`, with NULL for dropped columns.
+unsafe fn select(descriptor: pg_sys::TupleDesc) -> Result<String, PgError> {
+    // SAFETY: the descriptor belongs to the running call.
+    let shape = unsafe { super::row::RowShape::of(descriptor)? };
+    let items = shape.columns.iter().map(|column| {
+        if column.name.is_empty() {
+            "NULL::pg_catalog.int4".to_owned()
+        } else {
+            format!("t.{}", super::call::quote_identifier(&column.name))
+        }
+    });
+    Ok(items.collect::<Vec<_>>().join(", "))
+}

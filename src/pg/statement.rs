@@ -1,0 +1,199 @@
+//! A guest's own SQL: checked, prepared once, run as the caller, answered as JSON.
+
+use core::ffi::c_int;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::rc::Rc;
+
+use pgrx::pg_sys;
+use serde_json::value::RawValue;
+
+use super::catch::{catch, subtransaction};
+use super::datum::FromJson;
+use super::error::SqlState;
+use super::interrupt::SqlScope;
+use super::receiver::JsonReceiver;
+use super::role::{ReadOnlyScope, Role, RoleScope};
+use super::spi::{Connection, spi_error};
+use super::{PgError, raw, refuse};
+
+/// How many prepared statements a backend keeps; over that it starts afresh.
+const CACHE_LIMIT: usize = 512;
+
+/// What a guest's SQL may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// The role whose rights it has.
+    pub role: Role,
+    /// Whether it may change data.
+    pub may_write: bool,
+    /// Whether it runs with the snapshot of the calling query: true inside STABLE and IMMUTABLE functions.
+    pub uses_caller_snapshot: bool,
+}
+
+/// One statement of a guest.
+#[derive(Clone, Copy, Debug)]
+pub struct Statement<'a> {
+    /// The text, one statement.
+    pub sql: &'a str,
+    /// Values of `$1`, `$2`, …
+    pub params: &'a [&'a RawValue],
+    /// Whether the guest can handle a failure: if so the statement stands in a subtransaction of its own.
+    pub can_fail: bool,
+}
+
+impl Statement<'_> {
+    /// Runs the statement and appends `{"columns", "rows", "row_count"}` to `out`, which may grow to `limit` bytes.
+    pub fn run(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
+        let _sql = SqlScope::open();
+        let _role = RoleScope::guest(access.role);
+        if self.can_fail { subtransaction(|| self.execute(access, limit, out)) } else { self.execute(access, limit, out) }
+    }
+
+    fn execute(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
+        let _connection = Connection::open()?;
+        let _read_only = ReadOnlyScope::open(!access.may_write);
+        let plan = Plan::get(self.sql, self.params.len(), access.role)?;
+        let params = plan.bind(self.params)?;
+        let mut receiver = JsonReceiver::new(out, limit);
+        let options = pg_sys::SPIExecuteOptions {
+            params,
+            read_only: access.uses_caller_snapshot,
+            allow_nonatomic: false,
+            must_return_tuples: false,
+            tcount: 0,
+            dest: receiver.as_dest(),
+            owner: std::ptr::null_mut(),
+        };
+        // SAFETY: the plan, the parameters and the receiver live across the call; the receiver's callbacks never raise.
+        let code = unsafe { catch(|| raw::SPI_execute_plan_extended(plan.pointer, &options))? };
+        if code < 0 {
+            return Err(refuse::by_spi(code).unwrap_or_else(|| spi_error("SPI_execute_plan", code)));
+        }
+        // SAFETY: SPI_processed is set by the call above.
+        receiver.finish(unsafe { pg_sys::SPI_processed })
+    }
+}
+
+/// A prepared statement with its parameter types.
+struct Plan {
+    pointer: pg_sys::SPIPlanPtr,
+    params: Vec<(pg_sys::Oid, FromJson)>,
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        // SAFETY: kept by SPI_keepplan and owned by this value alone; never executed again.
+        let _ = unsafe { catch(|| raw::SPI_freeplan(self.pointer)) };
+    }
+}
+
+/// What the meaning of a statement's names depends on.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    sql: String,
+    role: Role,
+    search_path: Vec<u8>,
+}
+
+thread_local! {
+    static PLANS: RefCell<HashMap<Key, Rc<Plan>>> = RefCell::new(HashMap::new());
+}
+
+impl Plan {
+    fn get(sql: &str, given: usize, role: Role) -> Result<Rc<Self>, PgError> {
+        // SAFETY: the setting is a NUL-terminated string for the life of the backend.
+        let search_path = unsafe {
+            let path = pg_sys::namespace_search_path;
+            if path.is_null() { Vec::new() } else { CStr::from_ptr(path).to_bytes().to_vec() }
+        };
+        let key = Key { sql: sql.to_owned(), role, search_path };
+        if let Some(plan) = PLANS.with(|plans| plans.borrow().get(&key).cloned()) {
+            return plan.check(given);
+        }
+        let plan = Rc::new(Self::prepare(sql, given)?);
+        // Taken out before it is dropped: a plan that is freed may call back into Postgres.
+        let dropped = PLANS.with(|plans| {
+            let mut plans = plans.borrow_mut();
+            let dropped = (plans.len() >= CACHE_LIMIT).then(|| std::mem::take(&mut *plans));
+            plans.insert(key, Rc::clone(&plan));
+            dropped
+        });
+        drop(dropped);
+        plan.check(given)
+    }
+
+    fn check(self: Rc<Self>, given: usize) -> Result<Rc<Self>, PgError> {
+        if self.params.len() == given {
+            return Ok(self);
+        }
+        Err(PgError::new(
+            SqlState::new(b"42P02"),
+            format!("statement has {} parameters, but {given} values were given", self.params.len()),
+        ))
+    }
+
+    fn prepare(sql: &str, given: usize) -> Result<Self, PgError> {
+        let text = CString::new(sql).map_err(|_| PgError::new(SqlState::new(b"22021"), "statement has a NUL byte"))?;
+        let mut types: *mut pg_sys::Oid = std::ptr::null_mut();
+        let mut count: c_int = 0;
+        // SAFETY: parse trees live in the SPI context; the array of types is palloc'd by the parser.
+        let pointer = unsafe {
+            let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))?;
+            let statement = refuse::check(tree)?;
+            if given > 0 {
+                catch(|| {
+                    raw::parse_analyze_varparams(
+                        statement,
+                        text.as_ptr(),
+                        &mut types,
+                        &mut count,
+                        std::ptr::null_mut(),
+                    )
+                })?;
+            }
+            let plan = catch(|| raw::SPI_prepare(text.as_ptr(), count, types))?;
+            if plan.is_null() {
+                return Err(spi_error("SPI_prepare", pg_sys::SPI_result));
+            }
+            plan
+        };
+        // SAFETY: `types` has `count` members once the parser has filled it.
+        let oids: &[pg_sys::Oid] = match usize::try_from(count) {
+            Ok(count) if count > 0 => unsafe { std::slice::from_raw_parts(types, count) },
+            _ => &[],
+        };
+        let params = oids
+            .iter()
+            .map(|&oid| FromJson::of(oid.to_u32(), -1).map(|from| (oid, from)))
+            .collect::<Result<Vec<_>, _>>()?;
+        // SAFETY: a plan that SPI_prepare has just made; from here on `Drop` owns it.
+        unsafe { catch(|| raw::SPI_keepplan(pointer))? };
+        Ok(Self { pointer, params })
+    }
+
+    fn bind(&self, values: &[&RawValue]) -> Result<pg_sys::ParamListInfo, PgError> {
+        if values.is_empty() {
+            return Ok(std::ptr::null_mut());
+        }
+        let count = c_int::try_from(values.len()).unwrap_or(c_int::MAX);
+        // SAFETY: makeParamList gives `count` members behind the header.
+        unsafe {
+            let list = catch(|| raw::makeParamList(count))?;
+            let slots = std::slice::from_raw_parts_mut((*list).params.as_mut_ptr(), values.len());
+            for ((slot, (oid, from)), value) in slots.iter_mut().zip(&self.params).zip(values) {
+                let datum = from.datum(value)?;
+                #[allow(clippy::cast_possible_truncation, reason = "a flag bit")]
+                let flags = pg_sys::PARAM_FLAG_CONST as u16;
+                *slot = pg_sys::ParamExternData {
+                    value: datum.unwrap_or(pg_sys::Datum::null()),
+                    isnull: datum.is_none(),
+                    pflags: flags,
+                    ptype: *oid,
+                };
+            }
+            Ok(list)
+        }
+    }
+}

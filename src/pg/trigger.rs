@@ -1,0 +1,292 @@
+//! A trigger's view of a row change, and the way its outcome goes back.
+
+use core::ffi::c_int;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use pgrx::pg_sys;
+use serde_json::value::RawValue;
+
+use super::call::{Call, Reply, owned};
+use super::catch::catch;
+use super::datum::FromJson;
+use super::error::SqlState;
+use super::json::escape;
+use super::row::RowShape;
+use super::{PgError, inval, raw};
+
+/// When a trigger fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Before the change.
+    Before,
+    /// After the change.
+    After,
+    /// Instead of a change of a view.
+    InsteadOf,
+}
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// INSERT.
+    Insert,
+    /// UPDATE.
+    Update,
+    /// DELETE.
+    Delete,
+    /// TRUNCATE.
+    Truncate,
+}
+
+/// The running trigger call.
+pub struct Trigger<'a> {
+    data: &'a pg_sys::TriggerData,
+    shape: Rc<RowShape>,
+}
+
+type Shapes = HashMap<u32, (u64, Rc<RowShape>)>;
+
+thread_local! {
+    static SHAPES: RefCell<Shapes> = RefCell::new(HashMap::new());
+}
+
+fn shape_of(relation: pg_sys::Relation) -> Result<Rc<RowShape>, PgError> {
+    // SAFETY: the trigger manager holds the relation open for the whole call.
+    let (oid, descriptor) = unsafe { ((*relation).rd_id.to_u32(), (*relation).rd_att) };
+    let generation = inval::relations();
+    let known = SHAPES.with(|shapes| shapes.borrow().get(&oid).filter(|(at, _)| *at == generation).cloned());
+    if let Some((_, shape)) = known {
+        return Ok(shape);
+    }
+    // SAFETY: as above.
+    let shape = unsafe { RowShape::of(descriptor)? };
+    SHAPES.with(|shapes| {
+        let mut shapes = shapes.borrow_mut();
+        if shapes.len() > 1000 {
+            shapes.clear();
+        }
+        shapes.insert(oid, (generation, Rc::clone(&shape)));
+    });
+    Ok(shape)
+}
+
+impl<'a> Trigger<'a> {
+    /// The trigger behind a call; `None` when it is not called as one.
+    pub fn of(call: &'a Call<'_>) -> Result<Option<Self>, PgError> {
+        if !call.is_trigger() {
+            return Ok(None);
+        }
+        // SAFETY: the node tag was checked; the data lives as long as the call.
+        let data = unsafe { &*(*call.fcinfo).context.cast::<pg_sys::TriggerData>() };
+        Ok(Some(Self { data, shape: shape_of(data.tg_relation)? }))
+    }
+
+    /// When it fires.
+    pub fn timing(&self) -> Timing {
+        match self.data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK {
+            pg_sys::TRIGGER_EVENT_BEFORE => Timing::Before,
+            pg_sys::TRIGGER_EVENT_INSTEAD => Timing::InsteadOf,
+            _ => Timing::After,
+        }
+    }
+
+    /// What changed.
+    pub fn operation(&self) -> Operation {
+        match self.data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => Operation::Insert,
+            pg_sys::TRIGGER_EVENT_UPDATE => Operation::Update,
+            pg_sys::TRIGGER_EVENT_DELETE => Operation::Delete,
+            _ => Operation::Truncate,
+        }
+    }
+
+    /// Whether it fires once per row.
+    pub fn is_row(&self) -> bool {
+        self.data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0
+    }
+
+    /// Appends the event's `database` object.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
+        let op: &[u8] = match self.operation() {
+            Operation::Insert => b"INSERT",
+            Operation::Update => b"UPDATE",
+            Operation::Delete => b"DELETE",
+            Operation::Truncate => b"TRUNCATE",
+        };
+        let timing: &[u8] = match self.timing() {
+            Timing::Before => b"BEFORE",
+            Timing::After => b"AFTER",
+            Timing::InsteadOf => b"INSTEAD OF",
+        };
+        let level: &[u8] = if self.is_row() { b"ROW" } else { b"STATEMENT" };
+        // SAFETY: relation and trigger are valid for the whole call; names are NUL-terminated.
+        let (schema, table, trigger, args) = unsafe {
+            let class = &*(*self.data.tg_relation).rd_rel;
+            let trigger = &*self.data.tg_trigger;
+            let schema = owned(pg_sys::get_namespace_name(class.relnamespace));
+            let table = owned(class.relname.data.as_ptr());
+            let args = (0..usize::try_from(trigger.tgnargs).unwrap_or(0)).map(|i| owned(*trigger.tgargs.add(i)));
+            (schema, table, owned(trigger.tgname), args.collect::<Vec<_>>())
+        };
+        out.extend_from_slice(b"{\"op\":");
+        escape(op, out);
+        for (key, value) in [
+            (&b"timing"[..], timing),
+            (b"level", level),
+            (b"schema", schema.as_bytes()),
+            (b"table", table.as_bytes()),
+            (b"trigger", trigger.as_bytes()),
+        ] {
+            field(key, out);
+            escape(value, out);
+        }
+        field(b"args", out);
+        out.push(b'[');
+        for (i, arg) in args.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            escape(arg.as_bytes(), out);
+        }
+        out.push(b']');
+        if self.is_row() { self.write_rows(out)? } else { self.write_tables(out)? }
+        out.push(b'}');
+        Ok(())
+    }
+
+    fn write_rows(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
+        let (new, old) = match self.operation() {
+            Operation::Insert => (self.data.tg_trigtuple, std::ptr::null_mut()),
+            Operation::Update => (self.data.tg_newtuple, self.data.tg_trigtuple),
+            _ => (std::ptr::null_mut(), self.data.tg_trigtuple),
+        };
+        for (key, tuple) in [(&b"new"[..], new), (b"old", old)] {
+            if !tuple.is_null() {
+                field(key, out);
+                // SAFETY: the tuple has the relation's descriptor, from which the shape was made.
+                unsafe { self.shape.write_tuple(tuple, (*self.data.tg_relation).rd_att, out)? };
+            }
+        }
+        Ok(())
+    }
+
+    fn write_tables(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
+        for (key, table) in [(&b"new_rows"[..], self.data.tg_newtable), (b"old_rows", self.data.tg_oldtable)] {
+            if !table.is_null() {
+                field(key, out);
+                self.write_table(table, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_table(&self, table: *mut pg_sys::Tuplestorestate, out: &mut Vec<u8>) -> Result<(), PgError> {
+        out.push(b'[');
+        // SAFETY: a transition table holds minimal tuples of the relation's descriptor; the slot is dropped at the end
+        // (an error leaves it to the memory context).
+        unsafe {
+            let descriptor = (*self.data.tg_relation).rd_att;
+            let slot = pg_sys::MakeSingleTupleTableSlot(descriptor, &pg_sys::TTSOpsMinimalTuple);
+            catch(|| raw::tuplestore_rescan(table))?;
+            let mut first = true;
+            while catch(|| raw::tuplestore_gettupleslot(table, true, false, slot))? {
+                if !first {
+                    out.push(b',');
+                }
+                first = false;
+                let count = self.shape.columns.len();
+                catch(|| raw::slot_getsomeattrs_int(slot, c_int::try_from(count).unwrap_or(c_int::MAX)))?;
+                let values = std::slice::from_raw_parts((*slot).tts_values, count);
+                let nulls = std::slice::from_raw_parts((*slot).tts_isnull, count);
+                self.shape.write(values, nulls, out)?;
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        }
+        out.push(b']');
+        Ok(())
+    }
+
+    /// Lets the change happen as it is.
+    pub fn keep(&self) -> Reply {
+        let tuple = match self.operation() {
+            Operation::Update => self.data.tg_newtuple,
+            _ => self.data.tg_trigtuple,
+        };
+        Reply::datum(pg_sys::Datum::from(if self.is_row() { tuple } else { std::ptr::null_mut() }))
+    }
+
+    /// Drops the row.
+    pub fn skip(&self) -> Reply {
+        Reply::datum(pg_sys::Datum::null())
+    }
+
+    /// Merges the given columns into NEW. Columns that Postgres generates are left alone.
+    ///
+    /// # Errors
+    /// 39P01 for a column that the table does not have; otherwise what the column's input function says.
+    pub fn merge<'j>(&self, row: impl Iterator<Item = (&'j str, &'j RawValue)>) -> Result<Reply, PgError> {
+        let (mut columns, mut values, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, json) in row {
+            let Some(at) = self.shape.position(name) else {
+                let mut error = PgError::new(
+                    SqlState::new(b"39P01"),
+                    format!("trigger outcome sets column \"{name}\", which the table does not have"),
+                );
+                error.hint = Some("Return only columns of the table in \"row\".".to_owned());
+                return Err(error);
+            };
+            let column = &self.shape.columns[at];
+            if column.is_generated {
+                continue;
+            }
+            let datum = FromJson::of(column.r#type, column.typmod)?.datum(json).map_err(|mut error| {
+                error.column.get_or_insert_with(|| name.to_owned());
+                error
+            })?;
+            columns.push(c_int::try_from(at + 1).unwrap_or(c_int::MAX));
+            values.push(datum.unwrap_or(pg_sys::Datum::null()));
+            nulls.push(datum.is_none());
+        }
+        let tuple = match self.operation() {
+            Operation::Update => self.data.tg_newtuple,
+            _ => self.data.tg_trigtuple,
+        };
+        let count = c_int::try_from(columns.len()).unwrap_or(c_int::MAX);
+        // SAFETY: three arrays of `count` members; the new tuple is palloc'd in the current context, as for any trigger.
+        let tuple = unsafe {
+            catch(|| {
+                raw::heap_modify_tuple_by_cols(
+                    tuple,
+                    (*self.data.tg_relation).rd_att,
+                    count,
+                    columns.as_ptr(),
+                    values.as_ptr(),
+                    nulls.as_ptr(),
+                )
+            })?
+        };
+        Ok(Reply::datum(pg_sys::Datum::from(tuple)))
+    }
+}
+
+fn field(key: &[u8], out: &mut Vec<u8>) {
+    out.push(b',');
+    escape(key, out);
+    out.push(b':');
+}
+
+/// Appends the `database` object of an event trigger: which event, which command.
+pub fn write_event_trigger(call: &Call<'_>, out: &mut Vec<u8>) {
+    // SAFETY: called when the node tag says so; both names are static strings of the server.
+    let (event, tag) = unsafe {
+        let data = &*(*call.fcinfo).context.cast::<pg_sys::EventTriggerData>();
+        (owned(data.event), owned(pg_sys::GetCommandTagName(data.tag)))
+    };
+    out.extend_from_slice(b"{\"event\":");
+    escape(event.as_bytes(), out);
+    field(b"tag", out);
+    escape(tag.as_bytes(), out);
+    out.push(b'}');
+}

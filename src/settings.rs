@@ -1,0 +1,176 @@
+//! Every setting: name, unit, range, default, who may set it. Manifests can only narrow what is set here.
+
+use std::ffi::CString;
+use std::path::PathBuf;
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+static MAX_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(60_000);
+static MAX_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
+static MAX_STACK: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static MAX_OUTPUT: GucSetting<i32> = GucSetting::<i32>::new(64 * 1024);
+static MAX_HOST_CALL: GucSetting<i32> = GucSetting::<i32>::new(64 * 1024);
+static MAX_LOG: GucSetting<i32> = GucSetting::<i32>::new(64);
+static MAX_MODULE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
+static MAX_CALL_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(8);
+static MAX_INSTANCES: GucSetting<i32> = GucSetting::<i32>::new(64);
+static SUPERUSER_GUARD: GucSetting<bool> = GucSetting::<bool>::new(true);
+static CACHE_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+/// Defines all settings; called once, when the library is loaded.
+pub fn define() {
+    let kilobytes = GucFlags::UNIT_KB;
+    let ranges = [
+        (
+            c"alyx_functions.max_timeout",
+            c"Longest wall-clock time of one invocation, in milliseconds.",
+            c"Caps the manifest's \"timeout\".",
+            &MAX_TIMEOUT,
+            (1, i32::MAX),
+            GucFlags::UNIT_MS,
+        ),
+        (
+            c"alyx_functions.max_memory",
+            c"Most memory of one invocation, in kB.",
+            c"Linear memory and what the host holds for the guest. Caps the manifest's \"memory\". Address space of this size is reserved per instance.",
+            &MAX_MEMORY,
+            (64, 4 * 1024 * 1024),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_stack",
+            c"Most stack of one guest, in kB.",
+            c"Must fit, together with max_stack_depth, below the stack limit of the platform. Read when a session runs its first function.",
+            &MAX_STACK,
+            (64, 4 * 1024),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_output",
+            c"Largest output of one invocation, in kB.",
+            c"",
+            &MAX_OUTPUT,
+            (1, 1024 * 1024 - 1),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_host_call",
+            c"Largest request or response of one host call, in kB.",
+            c"",
+            &MAX_HOST_CALL,
+            (1, 1024 * 1024 - 1),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_log",
+            c"Most log text kept of one invocation, in kB.",
+            c"What a guest logs beyond it is dropped.",
+            &MAX_LOG,
+            (0, 1024 * 1024 - 1),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_module_size",
+            c"Largest module that can be deployed, in kB.",
+            c"",
+            &MAX_MODULE_SIZE,
+            (1, 1024 * 1024 - 1),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_call_depth",
+            c"How deep invocations may nest, through fn_invoke and through triggers.",
+            c"",
+            &MAX_CALL_DEPTH,
+            (1, 64),
+            GucFlags::default(),
+        ),
+        (
+            c"alyx_functions.max_instances",
+            c"Instances alive at once in one session.",
+            c"Read when a session runs its first function.",
+            &MAX_INSTANCES,
+            (8, 1024),
+            GucFlags::default(),
+        ),
+    ];
+    for (name, short, long, setting, (least, most), flags) in ranges {
+        GucRegistry::define_int_guc(name, short, long, setting, least, most, GucContext::Suset, flags);
+    }
+    GucRegistry::define_bool_guc(
+        c"alyx_functions.superuser_guard",
+        c"Runs a function as its owner when a superuser calls it and the owner is not one.",
+        c"",
+        &SUPERUSER_GUARD,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"alyx_functions.cache_directory",
+        c"Folder for compiled modules.",
+        c"Created with owner-only access. Empty means \"alyx_functions\" in the data directory.",
+        &CACHE_DIRECTORY,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+}
+
+fn bytes(setting: &GucSetting<i32>) -> u32 {
+    u32::try_from(setting.get()).unwrap_or(0).saturating_mul(1024)
+}
+
+/// Ceiling of the wall-clock time of one invocation, in milliseconds.
+pub fn max_timeout_ms() -> u64 {
+    u64::try_from(MAX_TIMEOUT.get()).unwrap_or(0)
+}
+
+/// Ceiling of the memory of one invocation.
+pub fn max_memory_bytes() -> u64 {
+    u64::try_from(MAX_MEMORY.get()).unwrap_or(0).saturating_mul(1024)
+}
+
+/// Stack of one guest.
+pub fn max_stack_bytes() -> usize {
+    usize::try_from(bytes(&MAX_STACK)).unwrap_or(0)
+}
+
+/// Largest output.
+pub fn max_output_bytes() -> u32 {
+    bytes(&MAX_OUTPUT)
+}
+
+/// Largest request or response of a host call.
+pub fn max_host_call_bytes() -> u32 {
+    bytes(&MAX_HOST_CALL)
+}
+
+/// Log text kept of one invocation.
+pub fn max_log_bytes() -> u32 {
+    bytes(&MAX_LOG)
+}
+
+/// Largest module.
+pub fn max_module_bytes() -> usize {
+    usize::try_from(bytes(&MAX_MODULE_SIZE)).unwrap_or(0)
+}
+
+/// Deepest nesting of invocations.
+pub fn max_call_depth() -> u32 {
+    u32::try_from(MAX_CALL_DEPTH.get()).unwrap_or(1)
+}
+
+/// Instances alive at once in one session.
+pub fn max_instances() -> u32 {
+    u32::try_from(MAX_INSTANCES.get()).unwrap_or(1)
+}
+
+/// Whether superusers' calls run as the function's owner.
+pub fn superuser_guard() -> bool {
+    SUPERUSER_GUARD.get()
+}
+
+/// Where compiled modules are kept, if it was set.
+pub fn cache_directory() -> Option<PathBuf> {
+    let folder = CACHE_DIRECTORY.get()?.into_string().ok()?;
+    (!folder.is_empty()).then(|| PathBuf::from(folder))
+}
