@@ -31,3 +31,51 @@ pub(crate) fn link<H: Host>(module: &Module, imports: &[Import]) -> Result<Insta
 fn internal(error: wasmtime::Error) -> Error {
     Error::Internal(format!("{error:#}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{HttpReply, LogLevel};
+    use crate::{Interrupt, Settings, engine};
+
+    struct Nobody;
+
+    impl Host for Nobody {
+        type Error = ();
+
+        fn call(&mut self, _: &str, _: &[u8]) -> Result<Vec<u8>, ()> {
+            Err(())
+        }
+        fn http_request(&mut self, _: &[u8], _: &[u8]) -> Result<HttpReply, ()> {
+            Err(())
+        }
+        fn config(&mut self, _: &str) -> Option<String> {
+            None
+        }
+        fn environment(&mut self) -> Vec<(String, String)> {
+            Vec::new()
+        }
+        fn log(&mut self, _: LogLevel, _: &str) {}
+        fn log_level(&self) -> LogLevel {
+            LogLevel::Off
+        }
+        fn interrupt(&mut self) -> Option<Interrupt> {
+            None
+        }
+    }
+
+    /// The table that modules are checked against and the functions that they get must not drift apart.
+    #[test]
+    fn every_listed_function_can_be_imported_under_its_type() {
+        let engine = engine::engine(&Settings::default()).unwrap();
+        for (module, (name, params, results)) in imports::all() {
+            let words =
+                |letters: &str| letters.chars().map(|c| if c == 'I' { " i64" } else { " i32" }).collect::<String>();
+            let ty = format!("(param{}) (result{})", words(params), words(results));
+            let wasm = wat::parse_str(format!("(module (import \"{module}\" \"{name}\" (func {ty})))")).unwrap();
+            let compiled = Module::new(&engine, &wasm).unwrap();
+            let import = Import { module: module.to_owned(), name: name.to_owned() };
+            assert!(link::<Nobody>(&compiled, &[import]).is_ok(), "{module} {name} {ty}");
+        }
+    }
+}

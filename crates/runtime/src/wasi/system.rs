@@ -119,7 +119,8 @@ fn poll_oneoff(memory: &mut Memory<'_>, input: u32, output: u32, count: u32, sto
         return Err(Errno::Invalid.into());
     }
     for index in 0..count {
-        let subscription: [u8; 9] = *memory.bytes(element(input, index, 48)?, 9)?.first_chunk().ok_or(Errno::Fault)?;
+        let whole = memory.bytes(element(input, index, 48)?, 48)?;
+        let subscription: [u8; 9] = *whole.first_chunk().ok_or(Errno::Fault)?;
         let [user_data @ .., kind] = subscription;
         let mut event = [0_u8; 32];
         let (name, rest) = event.split_at_mut(8);

@@ -1,0 +1,127 @@
+//! Guests that mean harm: time and memory stay in proportion, and the next call works.
+
+use crate::support::{Double, Guest, extism, limits, load, runtime};
+use alyx_runtime::{Error, Failure, Host, HttpReply, Interrupt, Limits, LogLevel, Module, Runtime, Sha256};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+#[test]
+fn many_blocks_stay_cheap() {
+    // 100 000 blocks, each looked up again; half of them freed and allocated in another size.
+    let text = r#"(func (export "f") (local $i i64) (local $a i64)
+        (loop $next
+          (local.set $a (call $alloc (i64.add (i64.const 1) (i64.rem_u (local.get $i) (i64.const 60)))))
+          (call $assert (i64.ne (call $length (local.get $a)) (i64.const 0)))
+          (if (i64.eqz (i64.rem_u (local.get $i) (i64.const 2))) (then (call $free (local.get $a))))
+          (local.set $i (i64.add (local.get $i) (i64.const 1)))
+          (br_if $next (i64.lt_u (local.get $i) (i64.const 100000)))))"#;
+    let started = Instant::now();
+    assert_eq!(Guest::new(&extism(text)).call("f", b""), Ok(None));
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[test]
+fn freeing_and_allocating_for_ever_takes_no_memory() {
+    let text = r#"(func (export "f") (local $i i64) (loop $next
+          (call $free (call $alloc (i64.add (i64.const 1000) (i64.rem_u (local.get $i) (i64.const 1000)))))
+          (local.set $i (i64.add (local.get $i) (i64.const 1)))
+          (br_if $next (i64.lt_u (local.get $i) (i64.const 100000)))))"#;
+    let mut guest = Guest::with(&extism(text), Double::default(), &Limits { memory_bytes: 1 << 17, ..limits() });
+    assert_eq!(guest.call("f", b""), Ok(None));
+}
+
+#[test]
+fn a_thousand_failures_leave_the_process_as_it_was() {
+    let runtime = runtime();
+    let text = r#"(func (export "trap") unreachable)
+        (func $deep (export "deep") (call $deep) (call $reset))
+        (func (export "hog") (loop $next (drop (call $alloc (i64.const 60000))) (br $next)))
+        (func (export "bad") (call $log_error (i64.const 5)))"#;
+    let module = load(&runtime, &extism(text));
+    let run = |rounds: u32| {
+        for export in ["trap", "deep", "hog", "bad"] {
+            for _ in 0..rounds {
+                let mut instance = module.instantiate(Double::default(), &limits()).unwrap();
+                let function = instance.function(export).unwrap();
+                assert!(instance.call(function, b"input").is_err());
+                assert!(!instance.is_usable());
+            }
+        }
+    };
+    run(50);
+    let before = resident_bytes();
+    run(250);
+    assert!(resident_bytes() < before + (4 << 20), "{before} grew to {}", resident_bytes());
+}
+
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+    status.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+#[test]
+fn long_names_in_a_trap_are_cut() {
+    let name = "n".repeat(10_000);
+    let mut guest = Guest::new(&format!("(func ${name} (export \"f\") unreachable)"));
+    let Err(Failure::Trap { frames, .. }) = guest.call("f", b"") else { panic!("no trap") };
+    assert!(frames[0].function.len() <= 256);
+}
+
+#[test]
+fn data_out_of_bounds_fails_the_instantiation() {
+    let module = load(&runtime(), r#"(memory 1) (data (i32.const 65535) "xx")"#);
+    assert!(matches!(module.instantiate(Double::default(), &limits()), Err(Failure::Trap { .. })));
+}
+
+/// A host whose function calls the same function again, in a new instance of the same runtime.
+struct Nested {
+    runtime: Rc<Runtime<Nested>>,
+    module: Sha256,
+    depth: u8,
+}
+
+impl Host for Nested {
+    type Error = String;
+
+    fn call(&mut self, _: &str, _: &[u8]) -> Result<Vec<u8>, String> {
+        if self.depth == 0 {
+            return Ok(b"bottom".to_vec());
+        }
+        let module: Rc<Module<Self>> =
+            self.runtime.load(&self.module, || Err(Error::Internal("not loaded".into()))).map_err(|e| e.to_string())?;
+        let host = Self { runtime: Rc::clone(&self.runtime), module: self.module, depth: self.depth - 1 };
+        let mut instance = module.instantiate(host, &limits()).map_err(|e| e.to_string())?;
+        let function = instance.function("f").unwrap();
+        let output = instance.call(function, b"").map_err(|e| e.to_string())?;
+        Ok([b"<", output.unwrap_or_default(), b">"].concat())
+    }
+
+    fn http_request(&mut self, _: &[u8], _: &[u8]) -> Result<HttpReply, String> {
+        Err("no network".into())
+    }
+    fn config(&mut self, _: &str) -> Option<String> {
+        None
+    }
+    fn environment(&mut self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+    fn log(&mut self, _: LogLevel, _: &str) {}
+    fn log_level(&self) -> LogLevel {
+        LogLevel::Off
+    }
+    fn interrupt(&mut self) -> Option<Interrupt> {
+        None
+    }
+}
+
+#[test]
+fn a_host_function_may_run_other_functions() {
+    let runtime = Rc::new(Runtime::<Nested>::new(&alyx_runtime::Settings::default()).unwrap());
+    let wasm = crate::support::wasm(&extism(r#"(func (export "f") (call $say (call $db_query (i64.const 0))))"#));
+    let sha256 = Sha256::of(&wasm);
+    let module = runtime.load(&sha256, || Ok::<_, Error>(wasm)).unwrap();
+    let host = Nested { runtime: Rc::clone(&runtime), module: sha256, depth: 3 };
+    let mut instance = module.instantiate(host, &limits()).unwrap();
+    let function = instance.function("f").unwrap();
+    assert_eq!(instance.call(function, b""), Ok(Some(&b"<<<bottom>>>"[..])));
+}
