@@ -111,7 +111,7 @@ def machine(chosen):
     with Connection(chosen.dsn) as connection:
         versions = [connection.value("SELECT split_part(version(), ' on ', 1)")]
         if connection.value("SELECT count(*) FROM pg_extension WHERE extname = 'alyx_functions'") == "1":
-            versions += connection.query("SELECT fn_version()")[0]
+            versions.append("alyx_functions, wasmtime, ABI: " + ", ".join(connection.query("SELECT * FROM fn_version()")[0]))
         settings = ", ".join(f"{name} {connection.value(f'SHOW {name}')}" for name in ("fsync", "synchronous_commit", "jit", "shared_buffers"))
     with open("/proc/cpuinfo") as file:
         cpu = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), platform.machine())

@@ -20,7 +20,8 @@ def markdown(records):
     workloads = [workload for workload in UNITS if any(key[1] == workload for key in (*samples, *errors))]
     titles = [f"{UNITS[workload][2]}, {UNITS[workload][0]}" for workload in workloads]
     lines = ["| | " + " | ".join(titles + ["first call of a backend (JSON), ms: median, p95"]) + " |", "|---" * (len(titles) + 2) + "|"]
-    for language, label in meta["languages"].items():
+    for language in sorted(meta["languages"], key=lambda name: (name not in REFERENCES, name)):
+        label = meta["languages"][language]
         cells = [_cell(language, workload, samples, errors) for workload in workloads]
         lines.append(f"| {label} | " + " | ".join(cells + [_first_call(language, first)]) + " |")
 

@@ -1,6 +1,5 @@
--- psql -v wasm=/path/readable/by/the/server/audit.wasm -f bind.sql
+-- After CREATE EXTENSION alyx_functions: psql -v wasm=/path/readable/by/the/server/audit.wasm -f bind.sql
 \set ON_ERROR_STOP on
-CREATE EXTENSION IF NOT EXISTS alyx_functions;
 
 CREATE TABLE IF NOT EXISTS public.audit_log (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

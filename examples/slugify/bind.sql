@@ -1,6 +1,5 @@
--- psql -v wasm=/path/readable/by/the/server/slugify.wasm -f bind.sql
+-- After CREATE EXTENSION alyx_functions: psql -v wasm=/path/readable/by/the/server/slugify.wasm -f bind.sql
 \set ON_ERROR_STOP on
-CREATE EXTENSION IF NOT EXISTS alyx_functions;
 
 SELECT function, version, changed FROM fn_deploy('slugify', pg_read_binary_file(:'wasm'), $manifest$
 description: Gives a row a unique slug made from its title

@@ -1,6 +1,5 @@
--- psql -v wasm=/path/readable/by/the/server/stock.wasm -f bind.sql
+-- After CREATE EXTENSION alyx_functions: psql -v wasm=/path/readable/by/the/server/stock.wasm -f bind.sql
 \set ON_ERROR_STOP on
-CREATE EXTENSION IF NOT EXISTS alyx_functions;
 
 SELECT function, version, changed FROM fn_deploy('stock', pg_read_binary_file(:'wasm'), $manifest$
 description: Takes ordered pieces from the stock and counts them in the customer's profile

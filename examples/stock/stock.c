@@ -15,7 +15,7 @@ static int sold_out(slice product_id, slice quantity) {
     if (name.length) {
         put(&error, SENTENCE(TEXT("product \\\""), name, TEXT("\\\" is sold out")));
         put(&error, TEXT(",\"detail\":"));
-        put(&error, SENTENCE(TEXT("The order asks for "), quantity, TEXT(" and "), left, TEXT(" are left.")));
+        put(&error, SENTENCE(TEXT("Ordered: "), quantity, TEXT("; in stock: "), left, TEXT(".")));
         put(&error, TEXT(",\"hint\":\"Order fewer, or wait until the product is back in stock.\""));
     } else {
         put(&error, SENTENCE(TEXT("product "), product_id, TEXT(" does not exist")));
