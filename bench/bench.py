@@ -31,6 +31,7 @@ def options():
     parser.add_argument("--rounds", type=int, default=0)
     chosen = parser.parse_args()
     chosen.dsn = os.environ.get("BENCH_DSN", "dbname=bench")
+    os.environ.setdefault("PGOPTIONS", "-c jit=off")    # for libpq: compiling the loop is not what is measured
     chosen.rounds = chosen.rounds or (1 if chosen.quick else 5)
     chosen.rows, chosen.calls, chosen.inner, chosen.connections = (20_000, 100_000, 2, 10) if chosen.quick else (100_000, 1_000_000, 3, 100)
     chosen.workloads = chosen.workloads.split(",") if chosen.workloads else [*workloads.UNITS, "first_call"]
