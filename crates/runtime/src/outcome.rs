@@ -63,7 +63,7 @@ fn places(info: &FrameInfo) -> Vec<Frame> {
     let symbols = info.symbols().iter();
     let frame = symbols.map(|symbol| Frame {
         function: name(symbol.name().or(info.func_name())),
-        file: symbol.file().map(|file| shortened(file)),
+        file: symbol.file().map(shortened),
         line: symbol.line(),
         column: symbol.column(),
     });
