@@ -3,7 +3,18 @@
 use alyx_manifest::ManifestError;
 use alyx_runtime::LimitKind;
 
-use crate::pg::{PgError, SqlState};
+/// What the client sees of an error.
+#[derive(Debug)]
+pub struct Report {
+    /// SQLSTATE.
+    pub code: &'static [u8; 5],
+    /// Primary message.
+    pub message: String,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<String>,
+}
 
 /// Everything this extension refuses or fails with, apart from errors that Postgres raised.
 #[derive(Debug)]
@@ -52,10 +63,10 @@ pub enum Error {
     Internal(String),
 }
 
-impl From<Error> for PgError {
+impl Error {
     /// The table. No wildcard: a new error must decide on its SQLSTATE.
-    fn from(error: Error) -> Self {
-        match error {
+    pub fn report(self) -> Report {
+        match self {
             Error::UnknownFunction(name) => new(b"42883", format!("function \"{name}\" does not exist"))
                 .hint("Functions that are deployed here are listed in the view alyx.functions."),
             Error::UnknownVersion { name, version } => {
@@ -123,7 +134,7 @@ impl From<Error> for PgError {
     }
 }
 
-fn limit_error(function: &str, what: LimitKind, limit: u64) -> PgError {
+fn limit_error(function: &str, what: LimitKind, limit: u64) -> Report {
     let (code, unit, hint) = match what {
         LimitKind::Memory => {
             (b"53200", " bytes", "The limit is the manifest's \"memory\", capped by alyx_functions.max_memory.")
@@ -138,30 +149,21 @@ fn limit_error(function: &str, what: LimitKind, limit: u64) -> PgError {
     new(code, format!("function \"{function}\" exceeded its {what} limit of {limit}{unit}")).hint(hint)
 }
 
-fn new(code: &[u8; 5], message: impl Into<String>) -> PgError {
-    PgError::new(SqlState::new(code), message)
+fn new(code: &'static [u8; 5], message: impl Into<String>) -> Report {
+    Report { code, message: message.into(), detail: None, hint: None }
 }
 
-trait Parts {
-    fn detail(self, text: impl Into<String>) -> Self;
-    fn hint(self, text: impl Into<String>) -> Self;
-    fn maybe_hint(self, text: Option<String>) -> Self;
-}
-
-impl Parts for PgError {
-    fn detail(mut self, text: impl Into<String>) -> Self {
-        self.detail = Some(text.into());
-        self
+impl Report {
+    fn detail(self, text: impl Into<String>) -> Self {
+        Self { detail: Some(text.into()), ..self }
     }
 
-    fn hint(mut self, text: impl Into<String>) -> Self {
-        self.hint = Some(text.into());
-        self
+    fn hint(self, text: impl Into<String>) -> Self {
+        Self { hint: Some(text.into()), ..self }
     }
 
-    fn maybe_hint(mut self, text: Option<String>) -> Self {
-        self.hint = text;
-        self
+    fn maybe_hint(self, hint: Option<String>) -> Self {
+        Self { hint, ..self }
     }
 }
 

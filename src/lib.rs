@@ -19,5 +19,6 @@ pgrx::extension_sql_file!("../sql/api.sql", name = "api", requires = ["schema"])
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::entry::install_panic_hook();
+    pg::refuse::install_hook();
     settings::define();
 }

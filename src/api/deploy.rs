@@ -24,9 +24,12 @@ pub(super) fn deploy(call: &mut Call<'_>) -> Result<Reply, PgError> {
     check_same_name(&name, &manifest)?;
     hooks::check(&manifest)?;
 
-    let (transaction, deployed) = Transaction::begin(&name)?;
-    if let Some(deployed) = &deployed {
-        require_owner(&name, deployed)?;
+    let (transaction, deployed) = match Transaction::begin(&name)? {
+        (transaction, Some(deployed)) => (transaction, deployed),
+        (_, None) => Transaction::begin_new(&name, &schema_for(&manifest)?)?,
+    };
+    require_owner(&name, &deployed)?;
+    if deployed.version > 0 {
         let current = transaction.version(deployed.version)?;
         if current.sha256 == Sha256::of(&wasm) && current.manifest == text {
             return answer(&name, deployed.version, &current.sha256, false, &manifest);
@@ -34,13 +37,9 @@ pub(super) fn deploy(call: &mut Call<'_>) -> Result<Reply, PgError> {
     }
     let checked = check_module(&wasm, &manifest)?;
     let export = entry_point(&name, &checked, &manifest)?;
-    // Compiled before anything is stored: what cannot be compiled leaves nothing behind.
     prepare_artefact(&checked)?;
 
-    let schema = schema_for(&manifest, deployed.as_ref())?;
-    if deployed.is_none() {
-        transaction.create(&schema)?;
-    }
+    let schema = manifest.schema.clone().unwrap_or(deployed.schema);
     let stored = Stored { sha256: checked.sha256, manifest: text, export };
     let version = transaction.add_version(&wasm, &stored)?;
     transaction.set_current(version, &schema)?;
@@ -136,13 +135,10 @@ fn require_owner(name: &str, deployed: &Deployed) -> Result<(), PgError> {
     .into())
 }
 
-/// The manifest's schema, else the one it was in, else the current one.
-fn schema_for(manifest: &Manifest, deployed: Option<&Deployed>) -> Result<String, PgError> {
+/// The schema of a new function: the manifest's, else the current one.
+fn schema_for(manifest: &Manifest) -> Result<String, PgError> {
     if let Some(schema) = &manifest.schema {
         return Ok(schema.clone());
-    }
-    if let Some(deployed) = deployed {
-        return Ok(deployed.schema.clone());
     }
     let rows = spi::query("SELECT pg_catalog.current_schema()", &[])?;
     rows.into_iter().next().and_then(|row| row.into_iter().next()).and_then(spi::Cell::some).ok_or_else(|| {

@@ -16,10 +16,9 @@ pub(super) fn rollback(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let Some(deployed) = deployed else { return Err(Error::UnknownFunction(name).into()) };
     let version = match call.int4(1) {
         Some(version) => version,
-        None => transaction.version_before(deployed.version)?.ok_or_else(|| Error::InvalidArgument {
-            message: format!("function \"{name}\" has no version before {}", deployed.version),
-            hint: Some(format!("SELECT * FROM fn_versions('{name}') lists its versions.")),
-        })?,
+        None => transaction
+            .version_before(deployed.version)?
+            .ok_or_else(|| Error::UnknownVersion { name: name.clone(), version: deployed.version - 1 })?,
     };
     let stored = transaction.version(version)?;
     if version != deployed.version {

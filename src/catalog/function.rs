@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use alyx_manifest::{DatabaseAccess, Manifest, RunAs};
+use alyx_manifest::Manifest;
 use alyx_runtime::{Limits, Sha256};
 
 use crate::error::Error;
@@ -55,17 +55,6 @@ impl Function {
     #[inline]
     pub fn timeout_ms(&self) -> u64 {
         self.manifest.timeout_ms.min(settings::max_timeout_ms())
-    }
-
-    /// The role whose rights the guest has when `caller` calls.
-    pub fn effective_role(&self, caller: Role) -> Role {
-        let guarded = settings::superuser_guard() && caller.is_superuser() && !self.owner.is_superuser();
-        if self.manifest.run_as == RunAs::Owner || guarded { self.owner } else { caller }
-    }
-
-    /// Whether its SQL may change data.
-    pub fn may_write(&self) -> bool {
-        self.manifest.database == DatabaseAccess::Write
     }
 
     /// Whether `role` may call it by name.

@@ -48,7 +48,7 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Locks the function's row; `None` for the second value when there is none yet.
+    /// Locks the function's row; `None` for the second value when there is none.
     pub fn begin(name: &'a str) -> Result<(Self, Option<Deployed>), PgError> {
         let rows =
             as_owner(|| spi::query(include_str!("../../sql/queries/lock_function.sql"), &[Param::Text(Some(name))]))?;
@@ -68,13 +68,16 @@ impl<'a> Transaction<'a> {
         as_owner(|| spi::run(sql, params))
     }
 
-    /// Creates the function's row. A concurrent deploy of the same new name waits here and then fails.
-    pub fn create(&self, schema: &str) -> Result<(), PgError> {
+    /// Locks the function's row, which is made when there is none: a concurrent first deploy of the same name waits
+    /// for this one and goes on as the second version, or as the first when this one is rolled back.
+    pub fn begin_new(name: &'a str, schema: &str) -> Result<(Self, Deployed), PgError> {
         let owner = current_role().oid().to_string();
-        self.run(
-            include_str!("../../sql/queries/store_function.sql"),
-            &[Param::Text(Some(self.name)), Param::Text(Some(&owner)), Param::Text(Some(schema))],
-        )
+        let params = [Param::Text(Some(name)), Param::Text(Some(&owner)), Param::Text(Some(schema))];
+        as_owner(|| spi::run(include_str!("../../sql/queries/store_function.sql"), &params))?;
+        match Self::begin(name)? {
+            (transaction, Some(deployed)) => Ok((transaction, deployed)),
+            (_, None) => Err(Error::Internal("the function's row has gone".into()).into()),
+        }
     }
 
     /// Stores a new version and returns its number.

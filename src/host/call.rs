@@ -42,7 +42,7 @@ pub(super) fn invoke(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, Pg
 
 /// A host function of another name: bytes in, bytes out, answered by the function that the manifest maps it to.
 pub(super) fn mapped(host: &mut GuestHost, name: &str, request: &[u8]) -> Result<Vec<u8>, PgError> {
-    let Some(target) = host.function.manifest.host_functions.get(name).cloned() else {
+    let Some(target) = host.function.host_functions.get(name).cloned() else {
         return Err(Error::Internal(format!("host function \"{name}\" is not mapped")).into());
     };
     // As in Extism a host function that fails stops the guest: it has no way to tell an error from an answer.

@@ -2,27 +2,37 @@
 
 use std::rc::Rc;
 
-use alyx_manifest::LogPolicy;
+use alyx_manifest::{DatabaseAccess, LogPolicy};
 use alyx_runtime::{Host, HttpReply, Interrupt, LogLevel};
 
+use super::grants::Grants;
 use super::{answer, call, env, log, query, raise};
-use crate::catalog::Function;
 use crate::error::Error;
 use crate::pg::backend::Level;
+use crate::pg::trigger::TransitionTables;
 use crate::pg::{Access, PgError, Role, SettingsScope, current_role, interrupt};
 
 /// Calls a function by name, with Extism input, for a role: what the road lends to `fn_invoke`.
 pub type CallByName = fn(&str, &[u8], Role) -> Result<Option<Vec<u8>>, PgError>;
 
+/// What the place of a call in its query means for the guest's SQL.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope {
+    /// Whether it sees the calling query's snapshot: true inside STABLE and IMMUTABLE functions.
+    pub uses_caller_snapshot: bool,
+    /// The transition tables of the trigger that fired it.
+    pub transition: Option<TransitionTables>,
+}
+
 /// Everything one invocation carries: whose it is, what it logged, what went wrong.
 pub struct GuestHost {
-    /// The function that runs.
-    pub(super) function: Rc<Function>,
+    /// Whose invocation it is, and what it was granted.
+    pub(super) function: Rc<Grants>,
     /// The road, for nested calls.
     pub(super) call_by_name: CallByName,
     caller: Option<Role>,
     effective: Option<Role>,
-    is_volatile: bool,
+    scope: Scope,
     settings: Option<SettingsScope>,
     raised: Option<PgError>,
     unhandled: Option<PgError>,
@@ -31,13 +41,13 @@ pub struct GuestHost {
 
 impl GuestHost {
     /// The host of a new instance.
-    pub fn new(function: Rc<Function>, call_by_name: CallByName) -> Self {
+    pub fn new(function: Rc<Grants>, call_by_name: CallByName) -> Self {
         Self {
             function,
             call_by_name,
             caller: None,
             effective: None,
-            is_volatile: true,
+            scope: Scope::default(),
             settings: None,
             raised: None,
             unhandled: None,
@@ -47,10 +57,10 @@ impl GuestHost {
 
     /// Starts an invocation.
     #[inline]
-    pub fn begin(&mut self, caller: Role, is_volatile: bool) {
+    pub fn begin(&mut self, caller: Role, scope: Scope) {
         self.caller = Some(caller);
         self.effective = None;
-        self.is_volatile = is_volatile;
+        self.scope = scope;
     }
 
     /// Whether the invocation left nothing to settle.
@@ -84,7 +94,7 @@ impl GuestHost {
         if let Some(role) = self.effective {
             return role;
         }
-        let role = self.function.effective_role(self.caller.unwrap_or_else(current_role));
+        let role = self.function.role_for(self.caller.unwrap_or_else(current_role));
         self.effective = Some(role);
         role
     }
@@ -92,7 +102,12 @@ impl GuestHost {
     /// What the guest's SQL may do. From here on settings that it changes are put back at the end.
     pub(super) fn access(&mut self) -> Access {
         self.settings.get_or_insert_with(SettingsScope::open);
-        Access { role: self.role(), may_write: self.function.may_write(), uses_caller_snapshot: !self.is_volatile }
+        Access {
+            role: self.role(),
+            may_write: self.function.database == DatabaseAccess::Write,
+            uses_caller_snapshot: self.scope.uses_caller_snapshot,
+            transition: self.scope.transition,
+        }
     }
 
     pub(super) fn raise(&mut self, error: PgError) {
@@ -150,7 +165,7 @@ impl Host for GuestHost {
     }
 
     fn log_level(&self) -> LogLevel {
-        match self.function.manifest.log {
+        match self.function.log {
             LogPolicy::All | LogPolicy::Sample(_) => LogLevel::Debug,
             LogPolicy::Errors => LogLevel::Error,
             LogPolicy::Off => LogLevel::Off,

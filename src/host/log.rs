@@ -49,7 +49,7 @@ pub(super) fn log(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
 
 /// Keeps one line, as loud as the manifest's `log` lets it be.
 pub(super) fn line(host: &mut GuestHost, level: LogLevel, message: &str) {
-    let level = match (host.function.manifest.log, level) {
+    let level = match (host.function.log, level) {
         (LogPolicy::Off, _) | (_, LogLevel::Off) => return,
         (LogPolicy::Errors, LogLevel::Trace | LogLevel::Debug | LogLevel::Info | LogLevel::Warn) => return,
         (_, LogLevel::Trace | LogLevel::Debug) => Level::Debug,

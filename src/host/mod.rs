@@ -6,9 +6,11 @@
 mod answer;
 mod call;
 mod env;
+mod grants;
 mod guest;
 mod log;
 mod query;
 mod raise;
 
-pub use guest::GuestHost;
+pub use grants::Grants;
+pub use guest::{GuestHost, Scope};

@@ -89,7 +89,7 @@ fn label(host: &GuestHost) -> String {
 }
 
 fn refuse(host: &GuestHost) -> Option<Vec<u8>> {
-    (host.function.manifest.database == alyx_manifest::DatabaseAccess::None)
+    (host.function.database == alyx_manifest::DatabaseAccess::None)
         .then(|| answer::refused("SQL", "the function's manifest says \"database: none\""))
 }
 
@@ -123,7 +123,7 @@ fn is_stopping(error: &PgError) -> bool {
 
 /// Postgres says "read-only transaction"; what forbids writing here is the manifest.
 fn explain_read_only(host: &GuestHost, error: PgError) -> PgError {
-    if error.sqlstate != SqlState::new(b"25006") || host.function.may_write() {
+    if error.sqlstate != SqlState::new(b"25006") || host.function.database == alyx_manifest::DatabaseAccess::Write {
         return error;
     }
     Error::NotAllowed {

@@ -27,7 +27,7 @@ pub struct Event<'a> {
     pub function: &'a Function,
     /// What led to it.
     pub trigger: Trigger,
-    /// The role that the guest will act as.
+    /// The role that the event comes from.
     pub role: Role,
 }
 

@@ -66,7 +66,7 @@ fn explain(
 
 /// A failure before the function was called: in its start function or initialisers, or for want of room.
 pub(super) fn of_start(target: &Target, failure: Failure<PgError>) -> PgError {
-    let mut host = GuestHost::new(std::rc::Rc::clone(&target.function), super::by_name);
+    let mut host = GuestHost::new(std::rc::Rc::clone(&target.grants), super::by_name);
     explain(target, &mut host, None, failure)
 }
 

@@ -19,6 +19,7 @@ pub use target::Target;
 use crate::catalog;
 use crate::error::Error;
 use crate::host::GuestHost;
+pub use crate::host::Scope;
 use crate::pg::interrupt::Watch;
 use crate::pg::{PgError, Role, backend, current_role};
 use crate::settings;
@@ -52,8 +53,8 @@ impl Drop for Depth {
 
 /// Calls an export with scalars and no Extism input: raw bits in, raw bits out.
 #[inline]
-pub fn scalar(target: &Target, args: &[u64], is_volatile: bool) -> Result<u64, PgError> {
-    run(target, is_volatile, |instance| {
+pub fn scalar(target: &Target, args: &[u64], scope: Scope) -> Result<u64, PgError> {
+    run(target, scope, |instance| {
         let function = target.callable(instance)?;
         Ok(instance.call_scalar(function, args))
     })
@@ -63,10 +64,10 @@ pub fn scalar(target: &Target, args: &[u64], is_volatile: bool) -> Result<u64, P
 pub fn bytes<T>(
     target: &Target,
     input: &[u8],
-    is_volatile: bool,
+    scope: Scope,
     read: impl FnOnce(Option<&[u8]>) -> Result<T, PgError>,
 ) -> Result<T, PgError> {
-    run(target, is_volatile, |instance| {
+    run(target, scope, |instance| {
         let function = target.callable(instance)?;
         Ok(instance.call(function, input).map(|output| output.map(<[u8]>::to_vec)))
     })
@@ -87,7 +88,7 @@ pub fn by_name(name: &str, input: &[u8], role: Role) -> Result<Option<Vec<u8>>, 
         .into());
     }
     let target = Target::of_function(&function)?;
-    bytes(&target, input, true, |output| Ok(output.map(<[u8]>::to_vec)))
+    bytes(&target, input, Scope::default(), |output| Ok(output.map(<[u8]>::to_vec)))
 }
 
 type Ended<T> = Result<T, alyx_runtime::Failure<PgError>>;
@@ -95,14 +96,14 @@ type Ended<T> = Result<T, alyx_runtime::Failure<PgError>>;
 #[inline]
 fn run<T>(
     target: &Target,
-    is_volatile: bool,
+    scope: Scope,
     call: impl FnOnce(&mut Instance<GuestHost>) -> Result<Ended<T>, PgError>,
 ) -> Result<T, PgError> {
     let _depth = Depth::enter()?;
     backend::check_stack(settings::max_stack_bytes())?;
     let caller = current_role();
     let watch = Watch::start(target.function.timeout_ms());
-    let mut instance = target.take(caller, is_volatile)?;
+    let mut instance = target.take(caller, scope)?;
     let ended = call(&mut instance)?;
     let host = instance.host_mut();
     let ended = match ended {

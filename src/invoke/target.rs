@@ -5,13 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-use alyx_manifest::Instances;
+use alyx_manifest::{Instances, RunAs};
 use alyx_runtime::{Callable, Failure, Instance, LimitKind, Module};
 
 use super::{engine, failure};
 use crate::catalog::Function;
 use crate::error::Error;
-use crate::host::GuestHost;
+use crate::host::{Grants, GuestHost, Scope};
 use crate::pg::{PgError, Role, inval};
 
 /// How long an instance serves.
@@ -41,6 +41,8 @@ pub struct Target {
     pub module: Rc<Module<GuestHost>>,
     /// The export that is called.
     pub export: String,
+    /// What its guests are granted.
+    pub grants: Rc<Grants>,
     /// The line that CONTEXT shows.
     pub label: String,
     reuse: Reuse,
@@ -78,6 +80,7 @@ impl Target {
         let label =
             format!("alyx function \"{}\" version {}, export \"{export}\"", function.name, function.version);
         let target = Rc::new(Self {
+            grants: Rc::new(grants_of(&function)),
             function,
             module,
             export: export.to_owned(),
@@ -143,7 +146,7 @@ impl Target {
 
     /// An instance to call: the kept one when it may serve this role now, else a new one.
     #[inline]
-    pub(super) fn take(&self, caller: Role, is_volatile: bool) -> Result<Instance<GuestHost>, PgError> {
+    pub(super) fn take(&self, caller: Role, scope: Scope) -> Result<Instance<GuestHost>, PgError> {
         if self.reuse != Reuse::Never {
             // Taken out, so that a nested call of the same function finds nothing and makes its own.
             if let Some(mut kept) = self.kept.take() {
@@ -154,20 +157,20 @@ impl Target {
                     Reuse::Transaction => kept.role == caller && kept.transaction == TRANSACTION.get(),
                 };
                 if serves {
-                    kept.instance.host_mut().begin(caller, is_volatile);
+                    kept.instance.host_mut().begin(caller, scope);
                     return Ok(kept.instance);
                 }
             }
             self.callable.set(None);
         }
-        self.instantiate(caller, is_volatile)
+        self.instantiate(caller, scope)
     }
 
-    fn instantiate(&self, caller: Role, is_volatile: bool) -> Result<Instance<GuestHost>, PgError> {
+    fn instantiate(&self, caller: Role, scope: Scope) -> Result<Instance<GuestHost>, PgError> {
         let limits = self.function.limits();
         let host = || {
-            let mut host = GuestHost::new(Rc::clone(&self.function), super::by_name);
-            host.begin(caller, is_volatile);
+            let mut host = GuestHost::new(Rc::clone(&self.grants), super::by_name);
+            host.begin(caller, scope);
             host
         };
         let failure = match self.module.instantiate(host(), &limits) {
@@ -195,6 +198,20 @@ impl Target {
             let displaced = self.kept.replace(Some(kept));
             drop(displaced);
         }
+    }
+}
+
+fn grants_of(function: &Function) -> Grants {
+    let manifest = &function.manifest;
+    Grants {
+        name: function.name.clone(),
+        version: function.version,
+        owner: function.owner,
+        runs_as_owner: manifest.run_as == RunAs::Owner,
+        database: manifest.database,
+        env: function.env.clone(),
+        host_functions: manifest.host_functions.clone(),
+        log: manifest.log,
     }
 }
 

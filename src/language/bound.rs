@@ -9,7 +9,7 @@ use alyx_runtime::{ExportSignature, Module, ValueType};
 use crate::catalog::{self, Function};
 use crate::error::Error;
 use crate::host::GuestHost;
-use crate::invoke::Target;
+use crate::invoke::{Scope, Target};
 use crate::pg::{Call, JsonKind, PgError, Procedure, Scalar, TypeId, inval};
 
 /// How arguments become input and output becomes the result.
@@ -39,8 +39,18 @@ pub(super) enum Input {
 /// One SQL function, ready to be called.
 pub(super) struct Bound {
     pub(super) procedure: Procedure,
+    /// The type below the result's domain, or the result type itself.
+    pub(super) result: TypeId,
     pub(super) target: Rc<Target>,
     pub(super) form: Form,
+}
+
+impl Bound {
+    /// What the SQL side's volatility means for the guest's SQL.
+    #[inline]
+    pub(super) fn scope(&self) -> Scope {
+        Scope { uses_caller_snapshot: !self.procedure.is_volatile, transition: None }
+    }
 }
 
 thread_local! {
@@ -103,7 +113,8 @@ fn bind(oid: u32) -> Result<Bound, PgError> {
         None => Target::of_function(&function)?,
     };
     let form = form(&procedure, &target.module, &target.export)?;
-    Ok(Bound { procedure, target, form })
+    let result = procedure.result.base()?;
+    Ok(Bound { procedure, result, target, form })
 }
 
 /// A binding runs with the function's grants and secrets, so only its owner may make one. Asked again at each first
@@ -141,13 +152,18 @@ pub(super) fn form(
         let is_trigger = procedure.result == TypeId::TRIGGER;
         return Ok(if is_trigger { Form::Trigger } else { Form::EventTrigger });
     }
-    if let Some(form) = scalars(procedure, module, signature) {
+    // A domain crosses as its base type; its constraints are checked on the SQL side.
+    let types: Vec<TypeId> =
+        procedure.arguments.iter().map(|argument| argument.r#type.base()).collect::<Result<_, _>>()?;
+    if let Some(form) = scalars(procedure, &types, module, signature)? {
         return Ok(form);
     }
     require_entry_point(procedure, signature)?;
     let input = match procedure.arguments.as_slice() {
         [] => Input::Empty,
-        [one] if is_bytes(one.r#type) => Input::Bytes(one.r#type),
+        [_] if types.first().is_some_and(|one| is_bytes(*one)) => {
+            Input::Bytes(types.first().copied().unwrap_or(TypeId::TEXT))
+        }
         all if all.iter().any(|argument| argument.name.is_empty()) => {
             Input::Array(all.iter().map(|argument| JsonKind::of(argument.r#type.oid())).collect::<Result<_, _>>()?)
         }
@@ -165,21 +181,25 @@ pub(super) fn is_bytes(r#type: TypeId) -> bool {
     [TypeId::TEXT, TypeId::BYTEA, TypeId::JSON, TypeId::JSONB].contains(&r#type)
 }
 
-fn scalars(procedure: &Procedure, module: &Module<GuestHost>, signature: &ExportSignature) -> Option<Form> {
-    if procedure.returns_set {
-        return None;
-    }
-    let arguments: Vec<Scalar> =
-        procedure.arguments.iter().map(|argument| Scalar::of(argument.r#type)).collect::<Option<_>>()?;
-    let result = match procedure.result {
-        TypeId::VOID => None,
-        other => Some(Scalar::of(other)?),
+fn scalars(
+    procedure: &Procedure,
+    types: &[TypeId],
+    module: &Module<GuestHost>,
+    signature: &ExportSignature,
+) -> Result<Option<Form>, PgError> {
+    let result = procedure.result.base()?;
+    let arguments: Option<Vec<Scalar>> = types.iter().map(|one| Scalar::of(*one)).collect();
+    let (Some(arguments), false) = (arguments, procedure.returns_set) else { return Ok(None) };
+    let result = match (result, Scalar::of(result)) {
+        (TypeId::VOID, _) => None,
+        (_, Some(scalar)) => Some(scalar),
+        (_, None) => return Ok(None),
     };
     let fits = arguments.iter().map(|scalar| wasm_type(*scalar)).eq(signature.params.iter().copied())
         && result.iter().map(|scalar| wasm_type(*scalar)).eq(signature.results.iter().copied());
     // `() -> i32` is also how an Extism plugin looks, whose i32 is an exit code.
     let is_plugin = arguments.is_empty() && module.uses_extism();
-    (fits && !is_plugin).then_some(Form::Scalars { arguments, result })
+    Ok((fits && !is_plugin).then_some(Form::Scalars { arguments, result }))
 }
 
 fn wasm_type(scalar: Scalar) -> ValueType {

@@ -13,11 +13,17 @@ const MAX_ARGUMENTS: usize = 100;
 #[inline]
 pub(super) fn call(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let bound = of_call(call)?;
+    let reply = dispatch(call, &bound)?;
+    if bound.result == bound.procedure.result { Ok(reply) } else { reply.checked(bound.procedure.result) }
+}
+
+#[inline]
+fn dispatch(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> {
     match &bound.form {
-        Form::Scalars { arguments, result } => scalars(call, &bound, arguments, *result),
-        Form::Value { input } => value(call, &bound, input),
-        Form::Trigger => trigger::row(call, &bound),
-        Form::EventTrigger => trigger::event(call, &bound),
+        Form::Scalars { arguments, result } => scalars(call, bound, arguments, *result),
+        Form::Value { input } => value(call, bound, input),
+        Form::Trigger => trigger::row(call, bound),
+        Form::EventTrigger => trigger::event(call, bound),
     }
 }
 
@@ -35,7 +41,7 @@ fn scalars(
         let Some(value) = call.scalar(i, *scalar) else { return Ok(Reply::NULL) };
         *slot = value;
     }
-    let value = invoke::scalar(&bound.target, bits.get(..count).unwrap_or_default(), bound.procedure.is_volatile)?;
+    let value = invoke::scalar(&bound.target, bits.get(..count).unwrap_or_default(), bound.scope())?;
     match result {
         None => Ok(Reply::VOID),
         Some(scalar) => Reply::scalar(scalar, value).map_err(|_| {
@@ -47,7 +53,7 @@ fn scalars(
 fn value(call: &mut Call<'_>, bound: &Bound, input: &Input) -> Result<Reply, PgError> {
     let mut bytes = Vec::new();
     write_input(call, input, &mut bytes)?;
-    invoke::bytes(&bound.target, &bytes, bound.procedure.is_volatile, |out| output::reply(call, bound, out))
+    invoke::bytes(&bound.target, &bytes, bound.scope(), |out| output::reply(call, bound, out))
 }
 
 fn write_input(call: &Call<'_>, input: &Input, out: &mut Vec<u8>) -> Result<(), PgError> {

@@ -8,7 +8,7 @@ use crate::pg::{Call, FromJson, PgError, Reply, TypeId};
 
 /// The result that `output` stands for. Output that was never set is NULL (for a set: no rows).
 pub(super) fn reply(call: &mut Call<'_>, bound: &Bound, output: Option<&[u8]>) -> Result<Reply, PgError> {
-    let result = bound.procedure.result;
+    let result = bound.result;
     if bound.procedure.returns_set {
         let json = output.map(|bytes| json(bound, bytes)).transpose()?;
         let array = match json.as_deref().map(RawValue::get) {
@@ -17,7 +17,7 @@ pub(super) fn reply(call: &mut Call<'_>, bound: &Bound, output: Option<&[u8]>) -
             Some(_) => return Err(bad(bound, "a function that returns a set must give a JSON array")),
         };
         let empty = RawValue::from_string("[]".to_owned()).map_err(|e| Error::Internal(e.to_string()))?;
-        return Reply::set(call, result, array.unwrap_or(&empty));
+        return Reply::set(call, bound.procedure.result, array.unwrap_or(&empty));
     }
     let Some(bytes) = output else { return Ok(if result == TypeId::VOID { Reply::VOID } else { Reply::NULL }) };
     match result {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::bound::Bound;
 use crate::error::Error;
-use crate::invoke::{self, Event, Trigger as Source};
+use crate::invoke::{self, Event, Scope, Trigger as Source};
 use crate::pg::trigger::{Operation, Timing, Trigger, write_event_trigger};
 use crate::pg::{Call, PgError, Reply, current_role};
 
@@ -17,7 +17,8 @@ pub(super) fn row(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> 
     let mut input = Vec::with_capacity(512);
     event_of(bound).write(&mut input, |out| trigger.write(out))?;
     let is_deciding = trigger.is_row() && trigger.timing() != Timing::After;
-    invoke::bytes(&bound.target, &input, true, |output| match output {
+    let scope = Scope { transition: trigger.transition_tables(), ..Scope::default() };
+    invoke::bytes(&bound.target, &input, scope, |output| match output {
         Some(bytes) if is_deciding => outcome(&trigger, bytes),
         _ => Ok(trigger.keep()),
     })
@@ -33,12 +34,12 @@ pub(super) fn event(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError
         write_event_trigger(call, out);
         Ok(())
     })?;
-    invoke::bytes(&bound.target, &input, true, |_| Ok(Reply::VOID))
+    invoke::bytes(&bound.target, &input, Scope::default(), |_| Ok(Reply::VOID))
 }
 
 fn event_of(bound: &Bound) -> Event<'_> {
     let function = &*bound.target.function;
-    Event { function, trigger: Source::Database, role: function.effective_role(current_role()) }
+    Event { function, trigger: Source::Database, role: current_role() }
 }
 
 fn not_a_trigger(what: &str) -> PgError {

@@ -78,6 +78,12 @@ impl TypeId {
         Ok(kind as u8 == pg_sys::TYPTYPE_PSEUDO)
     }
 
+    /// The type below a domain, or the type itself.
+    pub fn base(self) -> Result<Self, PgError> {
+        // SAFETY: a catalog look-up.
+        unsafe { catch(|| raw::getBaseType(self.0)).map(Self) }
+    }
+
     /// Its name, qualified as SQL text needs it.
     pub fn name(self) -> Result<String, PgError> {
         super::datum::type_name(self.oid(), -1)
@@ -122,6 +128,17 @@ impl Reply {
     /// The json or jsonb value of this text, checked by the type's own input function.
     pub fn json(text: &[u8], r#type: TypeId) -> Result<Self, PgError> {
         super::datum::json_from_text(text, r#type).map(Self::datum)
+    }
+
+    /// The same value, once the constraints of a domain have agreed to it.
+    pub fn checked(self, domain: TypeId) -> Result<Self, PgError> {
+        // SAFETY: the value is of the domain's base type; what the check caches goes with the current context.
+        unsafe {
+            let mut extra = std::ptr::null_mut();
+            let context = pg_sys::CurrentMemoryContext;
+            catch(|| raw::domain_check(self.datum, self.is_null, domain.0, &mut extra, context))?;
+        }
+        Ok(self)
     }
 
     #[inline]

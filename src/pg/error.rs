@@ -10,6 +10,7 @@ use std::fmt;
 use pgrx::pg_sys;
 
 use super::raw;
+use crate::error::Error;
 
 /// An SQLSTATE in Postgres' packed form: five characters, six bits each.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -235,6 +236,16 @@ impl PgError {
             }
             data
         }
+    }
+}
+
+impl From<Error> for PgError {
+    fn from(error: Error) -> Self {
+        let report = error.report();
+        let mut pg = Self::new(SqlState::new(report.code), report.message);
+        pg.detail = report.detail;
+        pg.hint = report.hint;
+        pg
     }
 }
 

@@ -17,7 +17,7 @@ mod json;
 mod proc;
 mod raw;
 mod receiver;
-mod refuse;
+pub mod refuse;
 mod role;
 mod row;
 pub mod spi;

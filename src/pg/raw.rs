@@ -3,7 +3,7 @@
 //! pgrx wraps every function so that an ERROR becomes a panic that has lost half of its fields. Inside `catch` the
 //! ERROR must be left to jump to our own handler.
 
-use core::ffi::{c_char, c_int, c_long};
+use core::ffi::{c_char, c_int, c_long, c_void};
 
 use pgrx::pg_sys::{
     Datum, ErrorData, FmgrInfo, FunctionCallInfo, HeapTuple, List, MemoryContext, Oid, ParamListInfo,
@@ -35,6 +35,16 @@ unsafe extern "C-unwind" {
         count: *mut c_int,
         environment: *mut QueryEnvironment,
     ) -> *mut pgrx::pg_sys::Query;
+    pub(super) fn standard_ProcessUtility(
+        statement: *mut pgrx::pg_sys::PlannedStmt,
+        text: *const c_char,
+        read_only_tree: bool,
+        context: pgrx::pg_sys::ProcessUtilityContext::Type,
+        params: ParamListInfo,
+        environment: *mut QueryEnvironment,
+        dest: *mut pgrx::pg_sys::DestReceiver,
+        completion: *mut pgrx::pg_sys::QueryCompletion,
+    );
     // spi.c
     pub(super) fn SPI_connect() -> c_int;
     pub(super) fn SPI_finish() -> c_int;
@@ -52,6 +62,7 @@ unsafe extern "C-unwind" {
         limit: c_long,
     ) -> c_int;
     pub(super) fn SPI_getvalue(tuple: HeapTuple, descriptor: TupleDesc, column: c_int) -> *mut c_char;
+    pub(super) fn SPI_register_trigger_data(data: *mut pgrx::pg_sys::TriggerData) -> c_int;
     // params.c
     pub(super) fn makeParamList(count: c_int) -> ParamListInfo;
     // fmgr.c
@@ -99,6 +110,13 @@ unsafe extern "C-unwind" {
     pub(super) fn tuplestore_rescan(state: *mut Tuplestorestate);
     pub(super) fn tuplestore_puttuple(state: *mut Tuplestorestate, tuple: HeapTuple);
     pub(super) fn InitMaterializedSRF(fcinfo: FunctionCallInfo, flags: bits32);
+    pub(super) fn domain_check(
+        value: Datum,
+        is_null: bool,
+        r#type: Oid,
+        extra: *mut *mut c_void,
+        context: MemoryContext,
+    );
     pub(super) fn get_call_result_type(
         fcinfo: FunctionCallInfo,
         result_type: *mut Oid,

@@ -14,6 +14,7 @@ use super::datum::FromJson;
 use super::error::SqlState;
 use super::interrupt::SqlScope;
 use super::receiver::JsonReceiver;
+use super::trigger::TransitionTables;
 use super::role::{ReadOnlyScope, Role, RoleScope};
 use super::spi::{Connection, spi_error};
 use super::{PgError, raw, refuse};
@@ -30,6 +31,8 @@ pub struct Access {
     pub may_write: bool,
     /// Whether it runs with the snapshot of the calling query: true inside STABLE and IMMUTABLE functions.
     pub uses_caller_snapshot: bool,
+    /// Transition tables that it may query by name.
+    pub transition: Option<TransitionTables>,
 }
 
 /// One statement of a guest.
@@ -48,13 +51,21 @@ impl Statement<'_> {
     pub fn run(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
         let _sql = SqlScope::open();
         let _role = RoleScope::guest(access.role);
+        let _refusing = refuse::GuestSql::enter();
         if self.can_fail { subtransaction(|| self.execute(access, limit, out)) } else { self.execute(access, limit, out) }
     }
 
     fn execute(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
         let _connection = Connection::open()?;
         let _read_only = ReadOnlyScope::open(!access.may_write);
-        let plan = Plan::get(self.sql, self.params.len(), access.role)?;
+        let plan = match access.transition {
+            None => Plan::get(self.sql, self.params.len(), access.role)?,
+            Some(tables) => {
+                tables.register()?;
+                // Not kept: what the names mean ends with the trigger call.
+                Rc::new(Plan::prepare(self.sql, self.params.len(), Some(tables))?).check(self.params.len())?
+            }
+        };
         let params = plan.bind(self.params)?;
         let mut receiver = JsonReceiver::new(out, limit);
         let options = pg_sys::SPIExecuteOptions {
@@ -112,7 +123,7 @@ impl Plan {
         if let Some(plan) = PLANS.with(|plans| plans.borrow().get(&key).cloned()) {
             return plan.check(given);
         }
-        let plan = Rc::new(Self::prepare(sql, given)?);
+        let plan = Rc::new(Self::prepare(sql, given, None)?);
         // Taken out before it is dropped: a plan that is freed may call back into Postgres.
         let dropped = PLANS.with(|plans| {
             let mut plans = plans.borrow_mut();
@@ -134,10 +145,14 @@ impl Plan {
         ))
     }
 
-    fn prepare(sql: &str, given: usize) -> Result<Self, PgError> {
+    fn prepare(sql: &str, given: usize, tables: Option<TransitionTables>) -> Result<Self, PgError> {
         let text = CString::new(sql).map_err(|_| PgError::new(SqlState::new(b"22021"), "statement has a NUL byte"))?;
         let mut types: *mut pg_sys::Oid = std::ptr::null_mut();
         let mut count: c_int = 0;
+        let environment = match tables {
+            Some(tables) if given > 0 => tables.environment()?,
+            _ => std::ptr::null_mut(),
+        };
         // SAFETY: parse trees live in the SPI context; the array of types is palloc'd by the parser.
         let pointer = unsafe {
             let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))?;
@@ -149,7 +164,7 @@ impl Plan {
                         text.as_ptr(),
                         &mut types,
                         &mut count,
-                        std::ptr::null_mut(),
+                        environment,
                     )
                 })?;
             }

@@ -107,6 +107,12 @@ impl<'a> Trigger<'a> {
         self.data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0
     }
 
+    /// Its transition tables, if it has any. Good for as long as the trigger call lasts.
+    pub fn transition_tables(&self) -> Option<TransitionTables> {
+        let has_any = !self.data.tg_newtable.is_null() || !self.data.tg_oldtable.is_null();
+        has_any.then(|| TransitionTables { data: std::ptr::from_ref(self.data).cast_mut() })
+    }
+
     /// Appends the event's `database` object.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
         let op: &[u8] = match self.operation() {
@@ -268,6 +274,48 @@ impl<'a> Trigger<'a> {
             })?
         };
         Ok(Reply::datum(pg_sys::Datum::from(tuple)))
+    }
+}
+
+/// The transition tables of a running statement trigger, for the SQL of its guest.
+#[derive(Clone, Copy, Debug)]
+pub struct TransitionTables {
+    data: *mut pg_sys::TriggerData,
+}
+
+impl TransitionTables {
+    /// Makes them known, under the names of REFERENCING, to the statements of the open SPI connection.
+    pub(super) fn register(self) -> Result<(), PgError> {
+        // SAFETY: the trigger call that lent this is still running: its guest is what asks.
+        let code = unsafe { catch(|| raw::SPI_register_trigger_data(self.data))? };
+        if code < 0 { Err(super::spi::spi_error("SPI_register_trigger_data", code)) } else { Ok(()) }
+    }
+
+    /// The same for the parser, which is asked outside of SPI for the types of parameters.
+    pub(super) fn environment(self) -> Result<*mut pg_sys::QueryEnvironment, PgError> {
+        // SAFETY: as above; what is allocated goes with the current memory context.
+        unsafe {
+            let data = &*self.data;
+            let environment = pg_sys::create_queryEnv();
+            let tables = [
+                ((*data.tg_trigger).tgnewtable, data.tg_newtable),
+                ((*data.tg_trigger).tgoldtable, data.tg_oldtable),
+            ];
+            for (name, table) in tables {
+                if name.is_null() || table.is_null() {
+                    continue;
+                }
+                let relation = pg_sys::palloc0(size_of::<pg_sys::EphemeralNamedRelationData>())
+                    .cast::<pg_sys::EphemeralNamedRelationData>();
+                (*relation).md.name = name;
+                (*relation).md.reliddesc = (*data.tg_relation).rd_id;
+                (*relation).md.enrtype = pg_sys::EphemeralNameRelationType::ENR_NAMED_TUPLESTORE;
+                (*relation).md.enrtuples = pg_sys::tuplestore_tuple_count(table) as f64;
+                (*relation).reldata = table.cast();
+                pg_sys::register_ENR(environment, relation);
+            }
+            Ok(environment)
+        }
     }
 }
 

@@ -1,0 +1,38 @@
+//! What a guest was granted: the part of a deployed function that host functions ask about. A host function cannot
+//! look anywhere else, because this is all that it is given.
+
+use std::collections::BTreeMap;
+
+use alyx_manifest::{DatabaseAccess, LogPolicy};
+
+use crate::pg::Role;
+use crate::settings;
+
+/// The grants of one version of a function.
+#[derive(Debug)]
+pub struct Grants {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: i32,
+    /// Who owns it.
+    pub owner: Role,
+    /// Whether its SQL runs as the owner, whoever calls.
+    pub runs_as_owner: bool,
+    /// What its SQL may do.
+    pub database: DatabaseAccess,
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
+    /// Host functions of other names, and the deployed functions that answer them.
+    pub host_functions: BTreeMap<String, String>,
+    /// Which log lines are kept.
+    pub log: LogPolicy,
+}
+
+impl Grants {
+    /// The role whose rights the guest has when `caller` calls.
+    pub fn role_for(&self, caller: Role) -> Role {
+        let is_guarded = || settings::superuser_guard() && caller.is_superuser() && !self.owner.is_superuser();
+        if self.runs_as_owner || is_guarded() { self.owner } else { caller }
+    }
+}
