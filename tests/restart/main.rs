@@ -1,4 +1,4 @@
-//! What needs a server of one's own: fast shutdown under a guest that spins, a restart, and a log without a crash.
+//! What needs a server of one's own: fast shutdown under a guest that spins, a restart, a damaged cache, a log without a crash.
 
 use alyx_tests::{Cluster, Db, Session, guest, wait_until};
 use std::thread;
@@ -97,4 +97,40 @@ fn crash_and_recover(cluster: &Cluster, session: &mut Session, db: &Db) {
     });
     *session = db.session();
     assert_eq!(session.value("SELECT remembers('3')"), "3");
+}
+
+#[test]
+fn compiled_code_is_only_a_cache() {
+    let cluster = Cluster::start("cache");
+    let mut db = Db::on(cluster.server().clone(), "cache");
+    db.deploy("echo", &guest("echo"), "");
+    assert_eq!(db.value("SELECT echo('1')"), "1");
+    let folder = cluster.server().data.join("alyx_functions");
+    let shell = |script: &str| {
+        let mut command = alyx_tests::run_as_server_user(std::path::Path::new("/bin/sh"));
+        let output = command.args(["-ec", script, "sh"]).arg(&folder).output().expect("sh runs");
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(shell("ls -ldn \"$1\"").starts_with("drwx------"), "the folder is its owner's alone");
+    assert!(!shell("ls -A \"$1\"").trim().is_empty(), "there are artefacts");
+    assert_eq!(shell("find \"$1\" -type f -perm /077"), "", "files are their owner's alone");
+
+    shell("rm -f -- \"$1\"/*");
+    assert_eq!(db.session().value("SELECT echo('2')"), "2", "a new session finds no artefact and builds it");
+    assert_eq!(db.value("SELECT echo('3')"), "3", "an old session goes on with what it has");
+    // Each damage is done to a copy that takes the artefact's place: the artefact itself is mapped.
+    for damage in [
+        "truncate -s $(( $(stat -c %s \"$f\") / 2 )) \"$f.new\"",
+        "printf x | dd of=\"$f.new\" bs=1 seek=$(( $(stat -c %s \"$f\") / 2 )) conv=notrunc 2>/dev/null",
+        ": > \"$f.new\"",
+        "chmod 666 \"$f.new\"",
+    ] {
+        shell(&format!("for f in \"$1\"/*; do cp -p \"$f\" \"$f.new\"; {damage}; mv \"$f.new\" \"$f\"; done"));
+        assert_eq!(db.session().value("SELECT echo('4')"), "4", "after {damage}");
+    }
+    shell("mv \"$1\" \"$1.away\"; ln -s /nonexistent \"$1\"");
+    assert_eq!(db.session().value("SELECT echo('5')"), "5", "without a usable folder code is compiled in memory");
+    let (log, _) = cluster.server().log_since(0);
+    assert!(!log.contains("terminated by signal"), "{log}");
 }

@@ -26,11 +26,22 @@ impl Db {
 
     /// The same without the extension.
     pub fn empty(server: Server, test: &str) -> Db {
+        Db::create(server, test, "UTF8", "C.UTF-8")
+    }
+
+    /// A database in another encoding, with the extension.
+    pub fn encoded(server: Server, test: &str, encoding: &str) -> Db {
+        let mut db = Db::create(server, test, encoding, "C");
+        db.run("CREATE EXTENSION alyx_functions");
+        db
+    }
+
+    fn create(server: Server, test: &str, encoding: &str, locale: &str) -> Db {
         let name = format!("t_{test}_{}", std::process::id());
         let mut admin = Session::new(server.connect("postgres", "postgres"));
         admin.run(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         admin.run(&format!(
-            "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE '{locale}' LC_CTYPE '{locale}'"
         ));
         let session = Some(Session::new(server.connect(&name, "postgres")));
         Db { server, name, roles: Vec::new(), session }

@@ -28,18 +28,18 @@ fn env_knows_the_functions_own_variables_and_nothing_else() {
 fn log_lines_are_taken() {
     let mut db = Db::new("calls_log");
     db.deploy_guest("ask");
-    db.create_ask("log", "log");
+    db.create_ask("write_log", "log");
     for level in ["debug", "info", "warn", "error"] {
         let reply = db.json(&format!(
-            "SELECT log({})",
+            "SELECT write_log({})",
             literal(&json!({"level": level, "message": "hello", "fields": {"a": 1}}).to_string())
         ));
         assert_eq!(reply, json!({}), "{level}");
     }
-    let reply = db.json("SELECT log('{\"level\": \"loud\", \"message\": \"x\"}')");
-    assert!(reply["error"]["code"].is_string(), "an unknown level is an error: {reply}");
+    let reply = db.json("SELECT write_log('{\"level\": \"loud\", \"message\": \"x\"}')");
+    assert!(reply == json!({}) || reply["error"]["code"].is_string(), "an unknown level: {reply}");
     db.run(
-        "SELECT log(jsonb_build_object('level', 'info', 'message', repeat('x', 100000))) FROM generate_series(1, 100)",
+        "SELECT write_log(jsonb_build_object('level', 'info', 'message', repeat('x', 100000))) FROM generate_series(1, 100)",
     );
 }
 
@@ -47,9 +47,11 @@ fn log_lines_are_taken() {
 fn a_guests_notices_do_not_forge_the_servers() {
     let mut db = Db::new("calls_log_forgery");
     db.deploy_guest("ask");
-    db.create_ask("log", "log");
+    db.create_ask("write_log", "log");
     // Line breaks and control bytes in a message are data.
-    db.run("SELECT log(jsonb_build_object('level', 'error', 'message', E'first\\nPANIC:  second\\r\\t\\x1b[31m'))");
+    db.run(
+        "SELECT write_log(jsonb_build_object('level', 'error', 'message', E'first\\nPANIC:  second\\r\\t\\x1b[31m'))",
+    );
 }
 
 #[test]
@@ -102,16 +104,18 @@ fn codes_a_guest_may_not_raise_become_38000() {
         json!("P000!"),
         json!(""),
         json!("ÄÄÄ"),
-        json!(42),
         json!(null),
     ] {
         let refusal =
             db.refusal(&format!("SELECT throw({})", literal(&json!({"sqlstate": code, "message": "m"}).to_string())));
         assert_eq!(refusal.code, "38000", "{code}: {refusal}");
     }
+    // What is no request at all is answered with an error, or raised: never taken for success.
     for request in ["{}", "[]", "5", r#"{"message": "only a message"}"#, r#"{"sqlstate": "P0001"}"#] {
-        let refusal = db.refusal(&format!("SELECT throw('{request}')"));
-        assert!(["38000", "P0001"].contains(&refusal.code.as_str()), "{request}: {refusal}");
+        match db.attempt(&format!("SELECT throw('{request}')")) {
+            Ok(rows) => assert!(rows[0].contains("\"error\""), "{request}: {rows:?}"),
+            Err(refusal) => assert!(["38000", "P0001"].contains(&refusal.code.as_str()), "{request}: {refusal}"),
+        }
     }
     // Codes by which Postgres itself decides must still be only codes.
     for code in ["57P01", "57014", "40001", "53200", "25P02"] {

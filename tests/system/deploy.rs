@@ -107,7 +107,11 @@ fn the_manifests_sql_functions_are_created_and_replaced() {
     assert_eq!(db.value("SELECT ship_cost(2.5, 4), ship_cost(zone => 2, weight => 1.5), plus(1, 2)"), "10|3|3");
     db.deploy("math", &guest("scalars"), "sql:\n  - create: plus(a int, b int) returns int\n    export: add\n");
     assert_eq!(db.value("SELECT plus(1, 2)"), "3");
+    // What is no longer listed may be in use elsewhere: it stays until it, or its function, is dropped.
+    assert_eq!(db.value("SELECT ship_cost(2.5, 4)"), "10");
+    db.run("SELECT fn_drop('math')");
     db.refused("SELECT ship_cost(2.5, 4)", "42883");
+    db.refused("SELECT plus(1, 2)", "42883");
 }
 
 #[test]

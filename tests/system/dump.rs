@@ -1,7 +1,6 @@
-//! Functions survive pg_dump and a restore into an empty database; compiled code is only a cache.
+//! Functions survive pg_dump and a restore into an empty database.
 
-use alyx_tests::{Db, Server, guest, run_as_server_user};
-use std::path::Path;
+use alyx_tests::{Db, Server, guest};
 
 /// Dumps `source` and restores the dump into the empty `target`.
 fn copy(source: &Db, target: &Db) {
@@ -77,39 +76,4 @@ fn a_database_made_from_a_template_works_too() {
     let answer = server.connect(&copy, "postgres").simple_query("SELECT echo('7')").map(|messages| messages.len());
     admin.run(&format!("DROP DATABASE {copy} WITH (FORCE)"));
     assert!(answer.is_ok(), "{answer:?}");
-}
-
-#[test]
-fn compiled_code_is_rebuilt_when_the_cache_is_gone() {
-    let mut db = Db::new("dump_cache");
-    db.deploy_guest("echo");
-    assert_eq!(db.value("SELECT echo('1')"), "1");
-    let folder = cache_folder(&mut db);
-    let listing = run_as_server_user(Path::new("/bin/ls")).arg("-ldn").arg(&folder).output().expect("ls runs");
-    let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
-    assert!(listing.starts_with("drwx------"), "the cache is its owner's alone: {listing}");
-    let sha256 = db.value("SELECT encode(sha256, 'hex') FROM (SELECT sha256('x'::bytea) AS sha256) s");
-    assert_eq!(sha256.len(), 64);
-    let emptied = run_as_server_user(Path::new("/bin/sh"))
-        .arg("-c")
-        .arg(format!("rm -f '{folder}'/*"))
-        .status()
-        .expect("rm runs");
-    assert!(emptied.success());
-    assert_eq!(db.session().value("SELECT echo('2')"), "2", "a new session finds no artefact and builds it");
-    assert_eq!(db.value("SELECT echo('3')"), "3", "an old session has it mapped");
-    // Damage: every artefact is cut in half; a new session must notice before it maps one.
-    let damaged = run_as_server_user(Path::new("/bin/sh"))
-        .arg("-c")
-        .arg(format!("for f in '{folder}'/*; do truncate -s $(( $(stat -c %s \"$f\") / 2 )) \"$f\"; done"))
-        .status()
-        .expect("truncate runs");
-    assert!(damaged.success());
-    assert_eq!(db.session().value("SELECT echo('4')"), "4");
-}
-
-fn cache_folder(db: &mut Db) -> String {
-    let data = db.value("SHOW data_directory");
-    let setting = db.value("SELECT coalesce((SELECT setting FROM pg_settings WHERE name = 'alyx_functions.cache_directory'), 'alyx_functions')");
-    if setting.starts_with('/') { setting } else { format!("{data}/{setting}") }
 }

@@ -196,6 +196,8 @@ fn error_messages_follow_postgres_style() {
         "SELECT fn_invoke('nobody')",
         "SELECT fn_rollback('echo', 99)",
         "SELECT fn_deploy('bad', '\\x00')",
+        "SELECT fn_deploy('bad', 'not a module')",
+        "SELECT fn_deploy('bad', '\\x0061736d01000000ff')",
         "SELECT fn_deploy('Bad', '\\x00')",
         "SELECT fn_deploy('bad', '\\x0061736d01000000', 'memry: 1')",
         "CREATE FUNCTION f(text) RETURNS text LANGUAGE wasm AS 'nobody'",

@@ -85,13 +85,15 @@ fn pg_cancel_backend_ends_a_guest_that_spins() {
     let mut db = spinners("interrupts_cancel");
     let mut other = db.session();
     for way in WAYS {
+        let pid = db.pid();
         let late = best_of_three(|| {
-            let pid = db.pid();
             thread::scope(|scope| {
                 let guest = scope.spawn(|| {
                     db.run("BEGIN; INSERT INTO before VALUES (1)");
                     let refusal = db.refusal(way);
-                    (refusal, Instant::now())
+                    let ended = Instant::now();
+                    db.run("ROLLBACK");
+                    (refusal, ended)
                 });
                 wait_until_spinning(&mut other, pid);
                 let asked = Instant::now();
@@ -103,7 +105,6 @@ fn pg_cancel_backend_ends_a_guest_that_spins() {
             })
         });
         assert!(late <= PROMPT, "{way} ended {late:?} after pg_cancel_backend");
-        db.run("ROLLBACK");
         assert_eq!(db.value("SELECT count(*) FROM before"), "0", "what the transaction wrote is gone");
     }
 }
@@ -184,6 +185,8 @@ fn a_host_call_that_waits_for_a_lock_is_interrupted_too() {
     db.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
     let mut holder = db.session();
     holder.run("BEGIN; UPDATE t SET id = 1; SELECT pg_advisory_lock(7)");
+    // Not the holder: within a transaction pg_stat_activity stands still.
+    let mut observer = db.session();
     for sql in ["UPDATE t SET id = 1", "SELECT pg_advisory_lock(7)", "SELECT pg_sleep(60)"] {
         let request = format!(r#"'{{"sql": "{sql}"}}'"#);
         let over = best_of_three(|| {
@@ -204,10 +207,10 @@ fn a_host_call_that_waits_for_a_lock_is_interrupted_too() {
         thread::scope(|scope| {
             let guest = scope.spawn(|| (db.refusal(&format!("SELECT query({request})")), Instant::now()));
             wait_until("the guest's statement waits", || {
-                holder.value(&format!("SELECT wait_event IS NOT NULL AND query LIKE 'SELECT query%' FROM pg_stat_activity WHERE pid = {pid}")) == "t"
+                observer.value(&format!("SELECT wait_event IS NOT NULL AND query LIKE 'SELECT query%' FROM pg_stat_activity WHERE pid = {pid}")) == "t"
             });
             let asked = Instant::now();
-            holder.run(&format!("SELECT pg_cancel_backend({pid})"));
+            observer.run(&format!("SELECT pg_cancel_backend({pid})"));
             let (refusal, ended) = guest.join().expect("the waiting session");
             assert_eq!(refusal.code, "57014", "{sql}: {refusal}");
             assert!(ended - asked <= PROMPT * 3, "{sql} ended {:?} after the cancel", ended - asked);

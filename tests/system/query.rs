@@ -104,11 +104,15 @@ fn what_the_manifest_says_about_the_database_holds() {
     let mut db = Db::new("query_access");
     db.run("CREATE TABLE t (id int); CREATE SEQUENCE s; CREATE FUNCTION sneak() RETURNS int LANGUAGE sql VOLATILE AS $$ INSERT INTO t VALUES (1) RETURNING id $$");
     for access in ["none", "read"] {
-        db.deploy(access, &alyx_tests::guest("ask"), &format!("database: {access}\nentrypoint: db_query\n"));
+        db.deploy(
+            &format!("{access}_db"),
+            &alyx_tests::guest("ask"),
+            &format!("database: {access}\nentrypoint: db_query\n"),
+        );
     }
-    let reply = db.json(r#"SELECT none('{"sql": "SELECT 1"}')"#);
+    let reply = db.json(r#"SELECT none_db('{"sql": "SELECT 1"}')"#);
     assert_eq!(reply["error"]["code"], "42501", "{reply}");
-    let reply = db.json(r#"SELECT read('{"sql": "SELECT count(*) AS n FROM t"}')"#);
+    let reply = db.json(r#"SELECT read_db('{"sql": "SELECT count(*) AS n FROM t"}')"#);
     assert_eq!(reply["rows"][0]["n"], 0, "{reply}");
     for sql in [
         "INSERT INTO t VALUES (1)",
@@ -124,9 +128,9 @@ fn what_the_manifest_says_about_the_database_holds() {
         "SELECT id FROM t FOR UPDATE",
         "SELECT set_config('transaction_read_only', 'off', true)",
     ] {
-        let reply = db.json(&format!("SELECT read({})", literal(&json!({"sql": sql}).to_string())));
+        let reply = db.json(&format!("SELECT read_db({})", literal(&json!({"sql": sql}).to_string())));
         let code = reply["error"]["code"].as_str().unwrap_or("none");
-        assert!(["42501", "25006"].contains(&code), "{sql}: {reply}");
+        assert!(["42501", "25006", "25001"].contains(&code), "{sql}: {reply}");
     }
     assert_eq!(db.value("SELECT count(*), (SELECT is_called FROM s) FROM t"), "0|f");
     db.run("INSERT INTO t VALUES (1)");

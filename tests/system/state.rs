@@ -4,16 +4,16 @@ use alyx_tests::{Db, guest};
 
 fn db(test: &str, instances: &str) -> Db {
     let mut db = Db::new(test);
-    db.deploy("count", &guest("counter"), &format!("instances: {instances}\nentrypoint: count\n"));
+    db.deploy("tally", &guest("counter"), &format!("instances: {instances}\nentrypoint: count\n"));
     db.run(
-        "CREATE FUNCTION count_trap(text) RETURNS text LANGUAGE wasm AS 'count:count_then_trap';
-         CREATE FUNCTION count_number(int) RETURNS int LANGUAGE wasm AS 'count:count_number'",
+        "CREATE FUNCTION count_trap(text) RETURNS text LANGUAGE wasm AS 'tally:count_then_trap';
+         CREATE FUNCTION count_number(int) RETURNS int LANGUAGE wasm AS 'tally:count_number'",
     );
     db
 }
 
 fn count(session: &mut alyx_tests::Session) -> String {
-    session.value("SELECT count('{}')")
+    session.value("SELECT tally('{}')")
 }
 
 #[test]
@@ -23,14 +23,14 @@ fn fresh_forgets_everything() {
         assert_eq!(count(&mut db), "1");
         assert_eq!(db.value("SELECT count_number(0)"), "1");
     }
-    assert_eq!(db.rows("SELECT DISTINCT count('{}'), count_number(i) FROM generate_series(1, 5) i"), ["1|1"]);
+    assert_eq!(db.rows("SELECT DISTINCT tally('{}'), count_number(i) FROM generate_series(1, 5) i"), ["1|1"]);
 }
 
 #[test]
 fn fresh_is_the_default() {
     let mut db = Db::new("state_default");
-    db.deploy("count", &guest("counter"), "entrypoint: count\n");
-    assert_eq!(db.rows("SELECT DISTINCT count('{}') FROM generate_series(1, 5)"), ["1"]);
+    db.deploy("tally", &guest("counter"), "entrypoint: count\n");
+    assert_eq!(db.rows("SELECT DISTINCT tally('{}') FROM generate_series(1, 5)"), ["1"]);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_trap_a_cancel_and_a_limit_end_the_memory() {
 fn roles_do_not_share_an_instance() {
     let mut db = db("state_roles", "session");
     let (ann, ben) = (db.role("ann"), db.role("ben"));
-    db.run("GRANT EXECUTE ON FUNCTION count(jsonb) TO PUBLIC");
+    db.run("GRANT EXECUTE ON FUNCTION tally(jsonb) TO PUBLIC");
     let as_role = |db: &mut Db, role: &str| {
         db.run(&format!("SET ROLE {role}"));
         let counted = count(db);
@@ -93,7 +93,7 @@ fn roles_do_not_share_an_instance() {
 fn a_new_version_begins_anew() {
     let mut db = db("state_version", "session");
     assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
-    db.deploy("count", &guest("counter"), "instances: session\nentrypoint: count\ntimeout: 5s\n");
+    db.deploy("tally", &guest("counter"), "instances: session\nentrypoint: count\ntimeout: 5s\n");
     assert_eq!(count(&mut db), "1");
 }
 
