@@ -110,6 +110,12 @@ impl Step {
         &self.log
     }
 
+    /// Writes a line of our own to the step's log; it is also what a long step shows of itself.
+    pub(crate) fn tell(&self, line: &str) -> Result<()> {
+        let mut log = File::options().append(true).open(&self.log).context("open", self.log.display())?;
+        writeln!(log, "{line}").context("write", self.log.display())
+    }
+
     /// Runs a command to its end, its output appended to the step's log.
     ///
     /// # Errors

@@ -60,6 +60,7 @@ pub(crate) fn build(places: &Places, postgres: &Postgres, step: &mut Step) -> Re
         if is_current && example.wasm.exists() {
             continue;
         }
+        step.tell(&format!("building {}", example.name))?;
         let mut command = Command::new("bash");
         account::scrub(&mut command);
         command.arg(example.dir.join("build.sh")).arg(&example.wasm).current_dir(&example.dir);

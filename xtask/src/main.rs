@@ -4,6 +4,7 @@
 //! nothing of PostgreSQL. The package has no dependencies on purpose: it is compiled before anything else is there.
 
 mod account;
+mod bench;
 mod cluster;
 mod console;
 mod demo;
@@ -49,6 +50,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--only NAME]",
         summary: "set up and run every test (or those whose name contains NAME)",
         run: test::run,
+    },
+    Subcommand {
+        name: "bench",
+        arguments: "[--quick]",
+        summary: "measure this project beside PL/pgSQL and C; --help tells more",
+        run: bench::run,
     },
     Subcommand {
         name: "psql",

@@ -74,6 +74,11 @@ impl Postgres {
         Cluster::new(self, self.dir.join("test"), 54321)
     }
 
+    /// The server of the benchmark.
+    pub(crate) fn bench_cluster(&self) -> Cluster<'_> {
+        Cluster::new(self, self.dir.join("bench"), 54322)
+    }
+
     /// Deletes everything. The servers must have been stopped.
     pub(crate) fn remove(&self) -> Result<()> {
         remove_dir(&self.dir)
