@@ -180,3 +180,60 @@ fn many_functions_in_one_session() {
         }
     }
 }
+
+#[test]
+fn a_flood_of_log_lines_is_bounded() {
+    let mut db = Db::new("limits_log");
+    db.deploy("flood", &guest("flood_log"), "timeout: 30s\n");
+    let (_, before) = db.server().log_since(0);
+    let resident = db.resident_bytes();
+    let _ = db.attempt("SELECT flood('{}')");
+    let grown = db.resident_bytes().saturating_sub(resident);
+    assert!(grown < 32 << 20, "a gigabyte of log text grew the backend by {grown} bytes");
+    let (said, _) = db.server().log_since(before);
+    assert!(said.len() < 4 << 20, "a gigabyte of log text left {} bytes in the server log", said.len());
+}
+
+#[test]
+fn the_guests_stack_and_postgres_add_up_safely() {
+    let mut db = Db::new("limits_both_stacks");
+    db.deploy_guest("deep_then_ask");
+    db.run(
+        "CREATE FUNCTION endless(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN endless(n + 1); END $$;
+         CREATE FUNCTION through(n int) RETURNS jsonb LANGUAGE plpgsql AS $$
+           BEGIN RETURN deep_then_ask(jsonb_build_object('sql', 'SELECT through(' || n + 1 || ')')); END $$",
+    );
+    let reply = db.json(r#"SELECT deep_then_ask('{"sql": "SELECT 1 AS n"}')"#);
+    assert_eq!(reply["rows"][0]["n"], 1, "{reply}");
+    let reply = db.value(r#"SELECT left(deep_then_ask('{"sql": "SELECT endless(1)"}')::text, 300)"#);
+    assert!(reply.contains("54001"), "endless recursion of PL/pgSQL below a guest: {reply}");
+    let said = match db.attempt("SELECT through(1)::text") {
+        Ok(rows) => rows.join(""),
+        Err(refusal) => refusal.code,
+    };
+    assert!(said.contains("54000") || said.contains("54001"), "guest and PL/pgSQL in turns: {said}");
+    let nested = format!("SELECT {}1{}", "(".repeat(50_000), ")".repeat(50_000));
+    let reply = db.value(&format!("SELECT left(deep_then_ask(jsonb_build_object('sql', '{nested}'))::text, 300)"));
+    assert!(["54001", "42601", "\"rows\""].iter().any(|word| reply.contains(word)), "{reply}");
+    assert_eq!(db.value("SELECT 1"), "1");
+}
+
+#[test]
+fn hundreds_of_deploys_do_not_grow_the_backend_without_end() {
+    let mut db = Db::new("limits_deploys");
+    let burst = |db: &mut Db, from: u32| {
+        for n in from..from + 100 {
+            let text = format!(
+                "(module (memory 1) (data (i32.const {n}) \"x\") (func (export \"handler\") (result i32) (i32.const 0)))"
+            );
+            db.deploy("changing", &alyx_tests::assemble(&text), "");
+            db.run("SELECT changing('{}')");
+        }
+    };
+    burst(&mut db, 0);
+    let before = db.resident_bytes();
+    burst(&mut db, 1000);
+    burst(&mut db, 2000);
+    let grown = db.resident_bytes().saturating_sub(before);
+    assert!(grown < 32 << 20, "200 deploys grew the backend by {grown} bytes");
+}

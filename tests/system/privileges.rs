@@ -175,17 +175,17 @@ fn objects_in_the_callers_search_path_do_not_fool_the_extension() {
     let mut session = db.session_as(&role);
     // Each of these would be found before its namesake in pg_catalog, and tells on whoever calls it.
     session.run(
-        "CREATE TABLE evil.caught (who text);
+        "CREATE TABLE evil.caught (what text);
          GRANT ALL ON SCHEMA evil TO PUBLIC; GRANT ALL ON evil.caught TO PUBLIC;
-         CREATE FUNCTION evil.tell() RETURNS boolean LANGUAGE sql VOLATILE AS $$ INSERT INTO evil.caught VALUES (current_user) RETURNING true $$;
-         CREATE FUNCTION evil.equal(text, text) RETURNS boolean LANGUAGE sql VOLATILE AS $$ SELECT evil.tell() $$;
+         CREATE FUNCTION evil.tell(what text) RETURNS boolean LANGUAGE sql VOLATILE AS $$ INSERT INTO evil.caught VALUES (what) RETURNING true $$;
+         CREATE FUNCTION evil.equal(text, text) RETURNS boolean LANGUAGE sql VOLATILE AS $$ SELECT evil.tell('equal') $$;
          CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.equal);
-         CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ SELECT evil.tell(); SELECT pg_catalog.now() $$;
-         CREATE FUNCTION evil.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql VOLATILE AS $$ SELECT evil.tell(); SELECT pg_catalog.to_jsonb($1) $$;
-         CREATE FUNCTION evil.sha256(bytea) RETURNS bytea LANGUAGE sql VOLATILE AS $$ SELECT evil.tell(); SELECT pg_catalog.sha256($1) $$;
-         CREATE FUNCTION evil.format(text, VARIADIC text[]) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT evil.tell(); SELECT 'nonsense' $$;
-         CREATE FUNCTION evil.quote_ident(text) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT evil.tell(); SELECT $1 $$;
-         CREATE FUNCTION evil.member(jsonb, text) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT evil.tell(); SELECT $1 OPERATOR(pg_catalog.->>) $2 $$;
+         CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ SELECT evil.tell('now'); SELECT pg_catalog.now() $$;
+         CREATE FUNCTION evil.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql VOLATILE AS $$ SELECT evil.tell('to_jsonb'); SELECT pg_catalog.to_jsonb($1) $$;
+         CREATE FUNCTION evil.sha256(bytea) RETURNS bytea LANGUAGE sql VOLATILE AS $$ SELECT evil.tell('sha256'); SELECT pg_catalog.sha256($1) $$;
+         CREATE FUNCTION evil.format(text, VARIADIC text[]) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT evil.tell('format'); SELECT 'nonsense' $$;
+         CREATE FUNCTION evil.quote_ident(text) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT evil.tell('quote_ident'); SELECT $1 $$;
+         CREATE FUNCTION evil.member(jsonb, text) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT evil.tell('member'); SELECT $1 OPERATOR(pg_catalog.->>) $2 $$;
          CREATE OPERATOR evil.->> (LEFTARG = jsonb, RIGHTARG = text, FUNCTION = evil.member);
          CREATE DOMAIN evil.regrole AS text; CREATE DOMAIN evil.regclass AS text; CREATE DOMAIN evil.regprocedure AS text;
          CREATE TABLE evil.pg_proc (); CREATE TABLE evil.pg_trigger (); CREATE TABLE evil.pg_language ();
@@ -198,7 +198,7 @@ fn objects_in_the_callers_search_path_do_not_fool_the_extension() {
     session.run("SELECT name FROM alyx.functions; SELECT public.fn_rollback('echo'); SELECT public.fn_set_env('echo', 'A', 'b')");
     session.run("SET search_path = evil, pg_catalog, public; SELECT public.fn_drop('echo')");
     assert_eq!(
-        db.rows("SELECT DISTINCT who FROM evil.caught"),
+        db.rows("SELECT DISTINCT what FROM evil.caught"),
         [""; 0],
         "the extension called objects of the caller's search path"
     );

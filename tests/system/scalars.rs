@@ -131,3 +131,25 @@ fn signatures_that_do_not_match_are_refused_at_create() {
         assert!(["42P13", "42883", "22023", "0A000"].contains(&refusal.code.as_str()), "{what}: {refusal}");
     }
 }
+
+#[test]
+fn a_million_scalar_calls_beat_plpgsql() {
+    let mut db = db("scalars_speed");
+    db.run(
+        "CREATE FUNCTION add_wasm(int, int) RETURNS int LANGUAGE wasm IMMUTABLE STRICT AS 'scalars:add';
+         CREATE FUNCTION add_pl(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN RETURN $1 + $2; END $$",
+    );
+    let mut best = |function: &str| {
+        let sql = format!("SELECT count({function}(i, 1)) FROM generate_series(1, 1000000) i");
+        (0..3)
+            .map(|_| {
+                let begin = std::time::Instant::now();
+                assert_eq!(db.value(&sql), "1000000");
+                begin.elapsed()
+            })
+            .min()
+            .expect("three attempts")
+    };
+    let (wasm, plpgsql) = (best("add_wasm"), best("add_pl"));
+    assert!(wasm < plpgsql, "a million calls took {wasm:?} in wasm and {plpgsql:?} in PL/pgSQL");
+}
