@@ -30,6 +30,8 @@ pub(crate) const MAX_TABLE_ELEMENTS: u32 = 1 << 20;
 const MEMORY_RESERVATION: u64 = 1 << 32;
 /// Memory of a slot that is cleared by copying instead of by unmapping.
 const KEEP_RESIDENT_BYTES: usize = 256 << 10;
+/// Modules whose memory image stays mapped while none of their instances lives; each may hold the bytes above.
+const WARM_SLOTS: u32 = 16;
 /// Frames that a trap's backtrace names.
 const BACKTRACE_FRAMES: std::num::NonZeroUsize = match std::num::NonZeroUsize::new(16) {
     Some(frames) => frames,
@@ -92,13 +94,13 @@ fn pool(settings: &Settings) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(slots)
         .total_memories(slots)
-        .total_tables(slots.saturating_mul(2))
+        .total_tables(slots.saturating_mul(MAX_TABLES))
         .max_memories_per_module(1)
         .max_tables_per_module(MAX_TABLES)
         .table_elements(usize::try_from(MAX_TABLE_ELEMENTS).unwrap_or(usize::MAX))
         .max_memory_size(usize::try_from(settings.max_memory_bytes.min(MEMORY_RESERVATION)).unwrap_or(usize::MAX))
         .max_core_instance_size(16 << 20)
-        .max_unused_warm_slots(slots)
+        .max_unused_warm_slots(WARM_SLOTS.min(slots))
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(KEEP_RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto);

@@ -168,7 +168,7 @@ impl<H: Host> Runtime<H> {
         if let Some((module, _)) = self.cached(&module.sha256) {
             return Ok(Compiled { module, not_stored: None });
         }
-        let artefact = self.engine.precompile_module(&module.wasm).map_err(internal)?;
+        let artefact = self.engine.precompile_module(&module.wasm).map_err(refused)?;
         let milliseconds = started.elapsed().as_millis();
         tracing::debug!(sha256 = %module.sha256, bytes = artefact.len(), milliseconds, "module compiled");
         let mut not_stored = None;
@@ -183,7 +183,7 @@ impl<H: Host> Runtime<H> {
                 Err(error) => not_stored = Some(error),
             }
         }
-        Ok(Compiled { module: trusted::load(&self.engine, &artefact).map_err(internal)?, not_stored })
+        Ok(Compiled { module: trusted::load(&self.engine, &artefact).map_err(refused)?, not_stored })
     }
 
     fn keep(&self, sha256: Sha256, summary: Summary, module: &wasmtime::Module) -> Result<Rc<Module<H>>, Error> {
@@ -207,6 +207,7 @@ fn too_large(what: &'static str, actual: u64, limit: u64) -> Result<(), Error> {
     if actual > limit { Err(Error::TooLarge { what, actual, limit }) } else { Ok(()) }
 }
 
-fn internal(error: wasmtime::Error) -> Error {
-    Error::Internal(format!("{error:#}"))
+/// A valid module that wasmtime does not take exceeds one of its own bounds, such as the size of a function.
+fn refused(error: wasmtime::Error) -> Error {
+    Error::Invalid { message: format!("{error:#}"), offset: None }
 }

@@ -60,32 +60,38 @@ impl Callable {
 
     /// Whether [`Instance::call`](crate::Instance::call) accepts it: no parameter, at most one result.
     #[must_use]
+    #[inline]
     pub fn is_handler(&self) -> bool {
         self.params == 0 && self.results <= 1
     }
 
     /// Whether [`Instance::call_scalar`](crate::Instance::call_scalar) accepts it: numbers in, at most one out.
     #[must_use]
+    #[inline]
     pub fn is_scalar(&self) -> bool {
         self.scalar
     }
 
     /// How many arguments it takes.
     #[must_use]
+    #[inline]
     pub fn arity(&self) -> usize {
         self.params
     }
 
+    #[inline]
     pub(crate) fn owner(&self) -> u64 {
         self.owner
     }
 
     /// Whether it is a program's main function, which may run once.
+    #[inline]
     pub(crate) fn is_command(&self) -> bool {
         self.command
     }
 
     /// The result as raw bits, and as a return code by Extism's rule: -1 where it is no i32.
+    #[inline]
     pub(crate) fn result(&self, slots: &[ValRaw]) -> (u64, i32) {
         let Some(slot) = slots.first() else { return (0, 0) };
         match self.result {

@@ -12,7 +12,7 @@ const REUSE_CLASSES: usize = 4;
 /// What a block costs besides its bytes.
 const BLOCK_COST: u64 = 32;
 /// Room for blocks that is kept for the next call.
-const KEEP_BLOCKS: usize = 16 << 10;
+const KEEP_BLOCKS: usize = 1 << 10;
 
 /// No block: the end of a free list.
 const NONE: u32 = u32::MAX;

@@ -12,8 +12,10 @@ use blocks::{Block, Blocks};
 
 /// Offset of the first block; 0 has to stay null.
 const FIRST: usize = 80;
+/// An error message is cut here.
+const MAX_ERROR_BYTES: usize = 64 << 10;
 /// Buffers larger than this are given back to the allocator.
-const KEEP_BYTES: usize = 1 << 20;
+const KEEP_BYTES: usize = 256 << 10;
 
 /// A range of kernel memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -179,7 +181,8 @@ impl Kernel {
     /// Text of the error; `None` when it is empty or not a block.
     pub(crate) fn error_text(&self) -> Option<String> {
         let bytes = self.block(self.error).filter(|bytes| !bytes.is_empty())?;
-        Some(String::from_utf8_lossy(bytes).into_owned())
+        let cut = bytes.get(..MAX_ERROR_BYTES).unwrap_or(bytes);
+        Some(String::from_utf8_lossy(cut).into_owned())
     }
 
     /// Forgets all blocks, input, output and error.

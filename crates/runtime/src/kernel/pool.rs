@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Buffers kept for the next instances.
-const KEEP_BUFFERS: usize = 16;
+const KEEP_BUFFERS: usize = 4;
 
 /// Kernels that wait for the next instance.
 #[derive(Debug, Clone, Default)]
@@ -42,12 +42,14 @@ impl Drop for PooledKernel {
 impl std::ops::Deref for PooledKernel {
     type Target = Kernel;
 
+    #[inline]
     fn deref(&self) -> &Kernel {
         &self.kernel
     }
 }
 
 impl std::ops::DerefMut for PooledKernel {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Kernel {
         &mut self.kernel
     }

@@ -1,7 +1,7 @@
 //! How calls begin and end: initialisation, outcome rules, scalar calls, state between calls.
 
 use crate::support::{Guest, body, extism, limits, load, run, runtime};
-use alyx_runtime::{Failure, Frame};
+use alyx_runtime::{Error, Failure, Frame, Sha256};
 
 fn guest_error(message: &str, exit_code: i32) -> Failure<String> {
     Failure::Guest { message: message.into(), exit_code }
@@ -169,4 +169,16 @@ fn a_callable_belongs_to_one_instance() {
     assert!(matches!(second.call(function, b""), Err(Failure::Internal(_))));
     assert_eq!(first.call(function, b""), Ok(None));
     assert!(first.function("g").is_none());
+}
+
+#[test]
+fn debug_information_gives_source_positions() {
+    let runtime = runtime();
+    let wasm = include_bytes!("../guests/divide.wasm").to_vec();
+    let module = runtime.load(&Sha256::of(&wasm), || Ok::<_, Error>(wasm)).unwrap();
+    let mut instance = module.instantiate(Default::default(), &limits()).unwrap();
+    let divide = instance.function("divide").unwrap();
+    let Err(Failure::Trap { frames, .. }) = instance.call_scalar(divide, &[1, 0]) else { panic!("no trap") };
+    let places: Vec<_> = frames.iter().map(ToString::to_string).collect();
+    assert_eq!(places, ["divide (./divide.c:4:14)", "divide_export (./divide.c:8:12)"]);
 }

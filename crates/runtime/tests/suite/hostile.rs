@@ -68,6 +68,15 @@ fn long_names_in_a_trap_are_cut() {
 }
 
 #[test]
+fn long_error_messages_are_cut() {
+    let text = r#"(func (export "f") (call $error_set (call $input_offset)))"#;
+    let Err(Failure::Guest { message, .. }) = crate::support::run(text, "f", &[b'x'; 100_000]) else {
+        panic!("no error")
+    };
+    assert_eq!(message.len(), 64 << 10);
+}
+
+#[test]
 fn data_out_of_bounds_fails_the_instantiation() {
     let module = load(&runtime(), r#"(memory 1) (data (i32.const 65535) "xx")"#);
     assert!(matches!(module.instantiate(Double::default(), &limits()), Err(Failure::Trap { .. })));
