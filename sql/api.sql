@@ -82,13 +82,14 @@ CREATE FUNCTION fn_attach(name text, target regclass, events text[] DEFAULT '{in
 LANGUAGE sql VOLATILE AS $$
     SELECT alyx._attach(fn_attach.name, fn_attach.target, pg_catalog.jsonb_build_object(
         'events', fn_attach.events, 'timing', fn_attach.timing, 'for_each', fn_attach.for_each, 'mode', fn_attach.mode,
-        'condition', fn_attach.condition, 'columns', fn_attach.columns)) ->> 'trigger'
+        'condition', fn_attach.condition, 'columns', fn_attach.columns))
+        OPERATOR(pg_catalog.->>) 'trigger'
 $$;
 COMMENT ON FUNCTION fn_attach(text, regclass, text[], text, text, text, text, text[]) IS
     'creates a trigger on a table or view that runs a function, and returns its name';
 
 CREATE FUNCTION fn_detach(name text, target regclass) RETURNS int
-LANGUAGE sql VOLATILE AS $$ SELECT (alyx._detach(fn_detach.name, fn_detach.target) ->> 'dropped')::int $$;
+LANGUAGE sql VOLATILE AS $$ SELECT (alyx._detach(fn_detach.name, fn_detach.target) OPERATOR(pg_catalog.->>) 'dropped')::pg_catalog.int4 $$;
 COMMENT ON FUNCTION fn_detach(text, regclass) IS
     'drops the triggers of a table or view that run a function, and returns how many there were';
 

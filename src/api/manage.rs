@@ -88,5 +88,5 @@ pub(super) fn version(_call: &mut Call<'_>) -> Result<Reply, PgError> {
 pub(super) fn owned(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let name = required(call, 0, "name")?;
     catalog::require_owned(&name)?;
-    Reply::varlena(name.as_bytes())
+    Reply::text(&name)
 }

@@ -16,12 +16,8 @@ struct Request<'a> {
     name: String,
     #[serde(borrow, default)]
     input: Option<&'a RawValue>,
-    #[serde(default = "yes")]
+    #[serde(default = "query::yes")]
     catch: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Calls another function that the caller may execute: `{"name", "input"}` → `{"result"}`.
@@ -31,13 +27,14 @@ pub(super) fn invoke(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, Pg
         Err(refusal) => return Ok(refusal),
     };
     let input = request.input.map_or("{}", RawValue::get);
-    let result = run(host, &request.name, input.as_bytes(), request.catch).map(|output| {
+    let can_fail = query::can_fail(request.catch);
+    let result = run(host, &request.name, input.as_bytes(), can_fail).map(|output| {
         let mut answer = b"{\"result\":".to_vec();
         answer.extend_from_slice(output.as_deref().unwrap_or(b"null"));
         answer.push(b'}');
         answer
     });
-    query::settle(host, result, request.catch)
+    query::settle(host, result, can_fail)
 }
 
 /// A host function of another name: bytes in, bytes out, answered by the function that the manifest maps it to.

@@ -9,7 +9,7 @@ use super::guest::GuestHost;
 use super::answer;
 use crate::error::Error;
 use crate::pg::backend::ContextScope;
-use crate::pg::{Access, PgError, SqlState, Statement, interrupt, subtransaction};
+use crate::pg::{Access, PgError, SqlState, Statement, can_open_subtransaction, interrupt, subtransaction};
 use crate::settings;
 
 const CANCELED: SqlState = SqlState::new(b"57014");
@@ -33,8 +33,13 @@ struct Batch<'a> {
     catch: bool,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
+}
+
+/// Whether a failure can be given to the guest as a value: it has to be undone alone for that.
+pub(super) fn can_fail(wanted: bool) -> bool {
+    wanted && can_open_subtransaction()
 }
 
 /// One statement: `{"sql", "params"}` → `{"columns", "rows", "row_count"}`.
@@ -49,8 +54,9 @@ pub(super) fn query(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
     let access = host.access();
     let _context = ContextScope::push(&label(host));
     let mut out = Vec::with_capacity(256);
-    let result = run(&query, &access, query.catch, &mut out);
-    settle(host, result.map(|()| out), query.catch)
+    let can_fail = can_fail(query.catch);
+    let result = run(&query, &access, can_fail, &mut out);
+    settle(host, result.map(|()| out), can_fail)
 }
 
 /// Several statements, all or none: `{"statements"}` → `{"results": [...]}`.
@@ -75,8 +81,9 @@ pub(super) fn batch(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
         out.extend_from_slice(b"]}");
         Ok(out)
     };
-    let result = if batch.catch { subtransaction(all) } else { all() };
-    settle(host, result, batch.catch)
+    let can_fail = can_fail(batch.catch);
+    let result = if can_fail { subtransaction(all) } else { all() };
+    settle(host, result, can_fail)
 }
 
 fn run(query: &Query<'_>, access: &Access, can_fail: bool, out: &mut Vec<u8>) -> Result<(), PgError> {

@@ -67,12 +67,20 @@ impl From<alyx_runtime::Error> for LoadError {
     }
 }
 
+/// The parser shows bytes over several lines; a primary message has one.
+fn one_line(message: &str) -> String {
+    if message.starts_with("magic header not detected") {
+        return "it does not begin with the WebAssembly magic number".to_owned();
+    }
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl From<alyx_runtime::Error> for Error {
     fn from(error: alyx_runtime::Error) -> Self {
         use alyx_runtime::Error as Runtime;
         let message = error.to_string();
         match error {
-            Runtime::Invalid { message, offset } => Self::ModuleInvalid { message, offset },
+            Runtime::Invalid { message, offset } => Self::ModuleInvalid { message: one_line(&message), offset },
             Runtime::UnknownImport { hint, .. } => Self::ImportMissing { message, hint },
             Runtime::ImportType { .. } => Self::ImportMissing {
                 message,

@@ -93,7 +93,7 @@ pub(super) fn with_label(mut error: PgError, target: &Target) -> PgError {
 
 fn with_frames(mut error: PgError, frames: &[Frame]) -> PgError {
     if !frames.is_empty() {
-        let lines: Vec<String> = frames.iter().take(MAX_FRAMES).map(|frame| format!("at {frame}")).collect();
+        let lines: Vec<String> = frames.iter().take(MAX_FRAMES).map(|frame| format!("at guest {frame}")).collect();
         let label = error.context.take().unwrap_or_default();
         error.context = Some(format!("{}\n{label}", lines.join("\n")));
     }

@@ -8,9 +8,7 @@ mod event;
 mod failure;
 mod target;
 
-use std::cell::Cell;
-
-use alyx_runtime::Instance;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use engine::{check_module, prepare_artefact};
 pub use event::{Event, Trigger};
@@ -18,15 +16,14 @@ pub use target::Target;
 
 use crate::catalog;
 use crate::error::Error;
-use crate::host::GuestHost;
 pub use crate::host::Scope;
 use crate::pg::interrupt::Watch;
 use crate::pg::{PgError, Role, backend, current_role};
 use crate::settings;
+use target::Running;
 
-thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-}
+// One thread runs functions; an atomic is cheaper here than thread-local storage of a shared library.
+static DEPTH: AtomicU32 = AtomicU32::new(0);
 
 /// One level of nesting, left on drop.
 struct Depth(u32);
@@ -34,12 +31,12 @@ struct Depth(u32);
 impl Depth {
     #[inline]
     fn enter() -> Result<Self, PgError> {
-        let depth = DEPTH.get();
+        let depth = DEPTH.load(Ordering::Relaxed);
         let limit = settings::max_call_depth();
         if depth >= limit {
             return Err(Error::TooDeep { limit }.into());
         }
-        DEPTH.set(depth + 1);
+        DEPTH.store(depth + 1, Ordering::Relaxed);
         Ok(Self(depth))
     }
 }
@@ -47,16 +44,16 @@ impl Depth {
 impl Drop for Depth {
     #[inline]
     fn drop(&mut self) {
-        DEPTH.set(self.0);
+        DEPTH.store(self.0, Ordering::Relaxed);
     }
 }
 
 /// Calls an export with scalars and no Extism input: raw bits in, raw bits out.
 #[inline]
 pub fn scalar(target: &Target, args: &[u64], scope: Scope) -> Result<u64, PgError> {
-    run(target, scope, |instance| {
-        let function = target.callable(instance)?;
-        Ok(instance.call_scalar(function, args))
+    run(target, scope, |running| {
+        let function = running.callable(target)?;
+        Ok(running.instance.call_scalar(function, args))
     })
 }
 
@@ -67,9 +64,9 @@ pub fn bytes<T>(
     scope: Scope,
     read: impl FnOnce(Option<&[u8]>) -> Result<T, PgError>,
 ) -> Result<T, PgError> {
-    run(target, scope, |instance| {
-        let function = target.callable(instance)?;
-        Ok(instance.call(function, input).map(|output| output.map(<[u8]>::to_vec)))
+    run(target, scope, |running| {
+        let function = running.callable(target)?;
+        Ok(running.instance.call(function, input).map(|output| output.map(<[u8]>::to_vec)))
     })
     .and_then(|output| read(output.as_deref()).map_err(|error| failure::with_label(error, target)))
 }
@@ -97,29 +94,29 @@ type Ended<T> = Result<T, alyx_runtime::Failure<PgError>>;
 fn run<T>(
     target: &Target,
     scope: Scope,
-    call: impl FnOnce(&mut Instance<GuestHost>) -> Result<Ended<T>, PgError>,
+    call: impl FnOnce(&mut Running) -> Result<Ended<T>, PgError>,
 ) -> Result<T, PgError> {
     let _depth = Depth::enter()?;
     backend::check_stack(settings::max_stack_bytes())?;
     let caller = current_role();
     let watch = Watch::start(target.function.timeout_ms());
-    let mut instance = target.take(caller, scope)?;
-    let ended = call(&mut instance)?;
-    let host = instance.host_mut();
+    let mut running = target.take(caller, scope)?;
+    let ended = call(&mut running)?;
+    let host = running.instance.host_mut();
     let ended = match ended {
         // The hot path: nothing raised, nothing logged, nothing to put back.
         Ok(value) if host.is_quiet() => {
-            target.put(instance, caller);
+            target.put(running, caller);
             return Ok(value);
         }
         ended => ended,
     };
     let ended = failure::settle(target, host, ended);
     let logs = host.finish();
-    if ended.is_ok() && instance.is_usable() {
-        target.put(instance, caller);
+    if ended.is_ok() && running.instance.is_usable() {
+        target.put(running, caller);
     } else {
-        drop(instance);
+        drop(running);
     }
     drop(watch);
     for (level, line) in logs {

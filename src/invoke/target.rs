@@ -1,9 +1,10 @@
 //! A function's export, prepared for calls: the loaded module, and the instance that is kept between calls when its
 //! manifest says so or when nobody could tell the difference.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use alyx_manifest::{Instances, RunAs};
 use alyx_runtime::{Callable, Failure, Instance, LimitKind, Module};
@@ -27,11 +28,39 @@ enum Reuse {
     Session,
 }
 
+/// An instance and the exports of it that have been looked up, by the number of their target.
+pub(super) struct Running {
+    pub(super) instance: Instance<GuestHost>,
+    callables: Vec<(u64, Callable)>,
+}
+
+impl Running {
+    /// The target's export in this instance.
+    #[inline]
+    pub(super) fn callable(&mut self, target: &Target) -> Result<Callable, PgError> {
+        if let Some((_, callable)) = self.callables.iter().find(|(number, _)| *number == target.number) {
+            return Ok(*callable);
+        }
+        let callable = self
+            .instance
+            .function(&target.export)
+            .ok_or_else(|| PgError::from(Error::Internal(format!("export \"{}\" has gone", target.export))))?;
+        if target.reuse != Reuse::Never {
+            self.callables.push((target.number, callable));
+        }
+        Ok(callable)
+    }
+}
+
 struct Kept {
     role: Role,
     transaction: u64,
-    instance: Instance<GuestHost>,
+    running: Running,
 }
+
+/// Where the instance of a function version is kept: one place for all of its exports, which share its state.
+#[derive(Default)]
+struct Shelf(RefCell<Option<Kept>>);
 
 /// One export of one version of a function, ready to be called.
 pub struct Target {
@@ -46,8 +75,8 @@ pub struct Target {
     /// The line that CONTEXT shows.
     pub label: String,
     reuse: Reuse,
-    callable: Cell<Option<Callable>>,
-    kept: RefCell<Option<Kept>>,
+    number: u64,
+    shelf: Rc<Shelf>,
 }
 
 type EntryPoints = HashMap<(String, i32), Rc<Target>>;
@@ -55,9 +84,21 @@ type EntryPoints = HashMap<(String, i32), Rc<Target>>;
 thread_local! {
     // By function and version; emptied whenever functions change.
     static ENTRY_POINTS: RefCell<(u64, EntryPoints)> = RefCell::new((0, HashMap::new()));
-    static TARGETS: RefCell<Vec<Weak<Target>>> = const { RefCell::new(Vec::new()) };
-    static TRANSACTION: Cell<u64> = const { Cell::new(0) };
+    static SHELVES: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
 }
+
+/// One shelf in the list of all.
+struct Entry {
+    name: String,
+    version: i32,
+    reuse: Reuse,
+    shelf: Weak<Shelf>,
+}
+
+/// Numbers targets, so that an instance knows which of its exports have been looked up.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+/// Counts transactions of this backend.
+static TRANSACTION: AtomicU64 = AtomicU64::new(0);
 
 impl Target {
     /// Loads the function's module and finds the export.
@@ -80,22 +121,15 @@ impl Target {
         let label =
             format!("alyx function \"{}\" version {}, export \"{export}\"", function.name, function.version);
         let target = Rc::new(Self {
+            shelf: shelf_for(&function, reuse),
             grants: Rc::new(grants_of(&function)),
             function,
             module,
             export: export.to_owned(),
             label,
             reuse,
-            callable: Cell::new(None),
-            kept: RefCell::new(None),
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         });
-        if reuse != Reuse::Never {
-            TARGETS.with(|targets| {
-                let mut targets = targets.borrow_mut();
-                targets.retain(|target| target.strong_count() > 0);
-                targets.push(Rc::downgrade(&target));
-            });
-        }
         Ok(target)
     }
 
@@ -129,41 +163,25 @@ impl Target {
         Ok(target)
     }
 
-    /// The export's handle, good for every instance of the module.
-    #[inline]
-    pub(super) fn callable(&self, instance: &mut Instance<GuestHost>) -> Result<Callable, PgError> {
-        if let Some(callable) = self.callable.get() {
-            return Ok(callable);
-        }
-        let callable = instance
-            .function(&self.export)
-            .ok_or_else(|| PgError::from(Error::Internal(format!("export \"{}\" has gone", self.export))))?;
-        if self.reuse != Reuse::Never {
-            self.callable.set(Some(callable));
-        }
-        Ok(callable)
-    }
-
     /// An instance to call: the kept one when it may serve this role now, else a new one.
     #[inline]
-    pub(super) fn take(&self, caller: Role, scope: Scope) -> Result<Instance<GuestHost>, PgError> {
+    pub(super) fn take(&self, caller: Role, scope: Scope) -> Result<Running, PgError> {
         if self.reuse != Reuse::Never {
             // Taken out, so that a nested call of the same function finds nothing and makes its own.
-            if let Some(mut kept) = self.kept.take() {
+            if let Some(mut kept) = self.shelf.0.take() {
                 let serves = match self.reuse {
                     Reuse::Never => false,
                     Reuse::Always => true,
                     Reuse::Session => kept.role == caller,
-                    Reuse::Transaction => kept.role == caller && kept.transaction == TRANSACTION.get(),
+                    Reuse::Transaction => kept.role == caller && kept.transaction == TRANSACTION.load(Ordering::Relaxed),
                 };
                 if serves {
-                    kept.instance.host_mut().begin(caller, scope);
-                    return Ok(kept.instance);
+                    kept.running.instance.host_mut().begin(caller, scope);
+                    return Ok(kept.running);
                 }
             }
-            self.callable.set(None);
         }
-        self.instantiate(caller, scope)
+        Ok(Running { instance: self.instantiate(caller, scope)?, callables: Vec::new() })
     }
 
     fn instantiate(&self, caller: Role, scope: Scope) -> Result<Instance<GuestHost>, PgError> {
@@ -192,10 +210,10 @@ impl Target {
 
     /// Keeps an instance for the next call, or drops it.
     #[inline]
-    pub(super) fn put(&self, instance: Instance<GuestHost>, role: Role) {
+    pub(super) fn put(&self, running: Running, role: Role) {
         if self.reuse != Reuse::Never {
-            let kept = Kept { role, transaction: TRANSACTION.get(), instance };
-            let displaced = self.kept.replace(Some(kept));
+            let kept = Kept { role, transaction: TRANSACTION.load(Ordering::Relaxed), running };
+            let displaced = self.shelf.0.replace(Some(kept));
             drop(displaced);
         }
     }
@@ -215,17 +233,40 @@ fn grants_of(function: &Function) -> Grants {
     }
 }
 
+/// The shelf of a function version: shared by its exports where they share an instance's state, one for each export
+/// whose calls leave no state.
+fn shelf_for(function: &Function, reuse: Reuse) -> Rc<Shelf> {
+    if reuse == Reuse::Never {
+        return Rc::default();
+    }
+    let wanted = (function.name.as_str(), function.version, reuse);
+    SHELVES.with(|shelves| {
+        let mut shelves = shelves.borrow_mut();
+        shelves.retain(|entry| entry.shelf.strong_count() > 0);
+        let shared = shelves
+            .iter()
+            .filter(|entry| reuse != Reuse::Always && (entry.name.as_str(), entry.version, entry.reuse) == wanted)
+            .find_map(|entry| entry.shelf.upgrade());
+        shared.unwrap_or_else(|| {
+            let shelf = Rc::<Shelf>::default();
+            let (name, version) = (function.name.clone(), function.version);
+            shelves.push(Entry { name, version, reuse, shelf: Rc::downgrade(&shelf) });
+            shelf
+        })
+    })
+}
+
 fn drop_kept(which: impl Fn(Reuse) -> bool) {
-    let targets: Vec<Rc<Target>> = TARGETS.with(|targets| targets.borrow().iter().filter_map(Weak::upgrade).collect());
-    for target in targets {
-        if which(target.reuse) {
-            drop(target.kept.take());
-        }
+    let shelves: Vec<Rc<Shelf>> = SHELVES.with(|shelves| {
+        shelves.borrow().iter().filter(|entry| which(entry.reuse)).filter_map(|entry| entry.shelf.upgrade()).collect()
+    });
+    for shelf in shelves {
+        drop(shelf.0.take());
     }
 }
 
 /// Called when the backend's transaction ends: instances kept for it go.
 pub(super) fn end_transaction() {
-    TRANSACTION.set(TRANSACTION.get() + 1);
+    TRANSACTION.fetch_add(1, Ordering::Relaxed);
     drop_kept(|reuse| reuse == Reuse::Transaction);
 }

@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::invoke;
 use crate::pg::{Call, PgError, Reply, Scalar, escape};
 
-/// Most arguments of a direct scalar call: Postgres' own limit.
-const MAX_ARGUMENTS: usize = 100;
+/// Arguments of a direct scalar call that need no allocation.
+const FEW: usize = 8;
 
 /// Called by Postgres for every call of a function in language wasm.
 #[inline]
@@ -34,14 +34,21 @@ fn scalars(
     arguments: &[Scalar],
     result: Option<Scalar>,
 ) -> Result<Reply, PgError> {
-    let mut bits = [0u64; MAX_ARGUMENTS];
-    let count = arguments.len().min(MAX_ARGUMENTS);
+    let mut few = [0u64; FEW];
+    let mut many = Vec::new();
+    let bits = match few.get_mut(..arguments.len()) {
+        Some(few) => few,
+        None => {
+            many.resize(arguments.len(), 0);
+            &mut many
+        }
+    };
     for (i, (slot, scalar)) in bits.iter_mut().zip(arguments).enumerate() {
         // A wasm number cannot be NULL: as for a STRICT function the result is.
         let Some(value) = call.scalar(i, *scalar) else { return Ok(Reply::NULL) };
         *slot = value;
     }
-    let value = invoke::scalar(&bound.target, bits.get(..count).unwrap_or_default(), bound.scope())?;
+    let value = invoke::scalar(&bound.target, bits, bound.scope())?;
     match result {
         None => Ok(Reply::VOID),
         Some(scalar) => Reply::scalar(scalar, value).map_err(|_| {

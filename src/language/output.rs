@@ -22,13 +22,13 @@ pub(super) fn reply(call: &mut Call<'_>, bound: &Bound, output: Option<&[u8]>) -
     let Some(bytes) = output else { return Ok(if result == TypeId::VOID { Reply::VOID } else { Reply::NULL }) };
     match result {
         TypeId::VOID => Ok(Reply::VOID),
-        TypeId::BYTEA => Reply::varlena(bytes),
+        TypeId::BYTEA => Reply::bytea(bytes),
         TypeId::TEXT => {
             let text = std::str::from_utf8(bytes).map_err(|e| bad(bound, &format!("it is not valid UTF-8: {e}")))?;
             if text.contains('\0') {
                 return Err(bad(bound, "it contains a zero byte, which text cannot hold"));
             }
-            Reply::varlena(bytes)
+            Reply::text(text)
         }
         TypeId::JSON | TypeId::JSONB => {
             let json = json(bound, bytes)?;

@@ -50,7 +50,7 @@ fn not_a_trigger(what: &str) -> PgError {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with \"row\" or \"skip\", or null")]
 struct Outcome<'a> {
     #[serde(borrow, default)]
     row: Option<Fields<'a>>,

@@ -3,6 +3,7 @@
 use core::ffi::{c_char, c_int};
 use std::ffi::CString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use pgrx::pg_sys;
 
@@ -18,24 +19,41 @@ const STACK_SLOP: usize = 256 * 1024;
 ///
 /// # Errors
 /// 54001, as Postgres itself says it.
+#[inline]
 pub fn check_stack(guest_bytes: usize) -> Result<(), PgError> {
     let here = 0u8;
     let at = std::ptr::from_ref(&here) as usize;
+    let (base, limit) = *STACK.get_or_init(stack);
+    let used = base.abs_diff(at);
+    if used + guest_bytes + STACK_SLOP <= limit { Ok(()) } else { Err(too_deep(used, limit, guest_bytes)) }
+}
+
+/// Where this process's stack begins and how many bytes it may take; neither changes while it runs.
+static STACK: OnceLock<(usize, usize)> = OnceLock::new();
+
+fn stack() -> (usize, usize) {
     // SAFETY: set_stack_base returns the base it replaces, which is put back at once.
     let (base, limit) = unsafe {
-        let base = pg_sys::set_stack_base();
-        pg_sys::restore_stack_base(base);
-        (base as usize, pg_sys::get_stack_depth_rlimit())
+        let base = raw::set_stack_base();
+        raw::restore_stack_base(base);
+        (base as usize, raw::get_stack_depth_rlimit())
     };
-    let used = base.abs_diff(at);
-    let limit = usize::try_from(limit).unwrap_or(0);
-    if base == 0 || limit == 0 || used + guest_bytes + STACK_SLOP <= limit {
-        return Ok(());
+    // -1 says that the platform does not tell; a base of 0 that there is nothing to measure from.
+    match usize::try_from(limit) {
+        Ok(limit) if base != 0 && limit > 0 => (base, limit),
+        _ => (base, usize::MAX),
     }
+}
+
+#[cold]
+fn too_deep(used: usize, limit: usize, guest_bytes: usize) -> PgError {
     let mut error = PgError::new(SqlState::new(b"54001"), "stack depth limit exceeded");
     error.detail = Some(format!("{used} bytes of {limit} are in use, and a function may need {guest_bytes} more."));
-    error.hint = Some("Make the nesting of functions and triggers shallower, or raise the stack limit of the server's platform.".to_owned());
-    Err(error)
+    error.hint = Some(
+        "Make the nesting of functions and triggers shallower, or raise the stack limit of the server's platform."
+            .to_owned(),
+    );
+    error
 }
 
 /// The data folder of the cluster.
@@ -88,7 +106,7 @@ pub fn report(level: Level, message: &str) -> Result<(), PgError> {
         Level::Warning => pg_sys::WARNING as c_int,
     };
     let text: Vec<u8> = message.bytes().filter(|byte| *byte != 0).collect();
-    let Ok(text) = CString::new(text) else { return Ok(()) };
+    let Ok(text) = super::datum::c_string(&text) else { return Ok(()) };
     const HERE: *const c_char = c"alyx_functions".as_ptr();
     // SAFETY: the calls that ereport expands to; the text is an argument, never a format.
     unsafe {

@@ -120,9 +120,14 @@ impl Reply {
         }))
     }
 
-    /// A text or bytea with these bytes; text must already be valid in the server's encoding.
-    pub fn varlena(bytes: &[u8]) -> Result<Self, PgError> {
+    /// A bytea with these bytes.
+    pub fn bytea(bytes: &[u8]) -> Result<Self, PgError> {
         super::datum::varlena(bytes).map(Self::datum)
+    }
+
+    /// A text, which must not contain a zero byte.
+    pub fn text(text: &str) -> Result<Self, PgError> {
+        super::datum::text(text).map(Self::datum)
     }
 
     /// The json or jsonb value of this text, checked by the type's own input function.
@@ -229,7 +234,7 @@ impl Call<'_> {
         if r#type == TypeId::JSONB {
             JsonWriter::new(out).value(&JsonKind::Jsonb, datum)?;
         } else {
-            super::datum::append_varlena(datum, out)?;
+            super::datum::append_varlena(datum, r#type == TypeId::BYTEA, out)?;
         }
         Ok(true)
     }
@@ -335,7 +340,7 @@ pub fn quote_identifier(name: &str) -> String {
 #[inline]
 pub fn current_role() -> Role {
     // SAFETY: reads a backend variable.
-    Role(unsafe { pg_sys::GetUserId() })
+    Role(unsafe { raw::GetUserId() })
 }
 
 /// Borrows a C string that Postgres owns as owned text.
@@ -344,5 +349,8 @@ pub(super) unsafe fn owned(text: *const core::ffi::c_char) -> String {
         return String::new();
     }
     // SAFETY: the caller passes a NUL-terminated string.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
+    // Names that cannot be converted are shown with replacement characters rather than not at all.
+    let utf8 = super::encoding::from_server(bytes).unwrap_or(std::borrow::Cow::Borrowed(bytes));
+    String::from_utf8_lossy(&utf8).into_owned()
 }

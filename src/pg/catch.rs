@@ -43,6 +43,12 @@ pub(super) unsafe fn catch<T>(f: impl FnOnce() -> T) -> Result<T, PgError> {
     }
 }
 
+/// Whether a subtransaction can be opened now: never while a parallel plan runs.
+pub fn can_open_subtransaction() -> bool {
+    // SAFETY: reads a backend variable.
+    unsafe { !pg_sys::IsInParallelMode() }
+}
+
 /// Runs `f` inside a subtransaction: kept when it gives `Ok`, rolled back when it gives `Err`.
 pub fn subtransaction<T>(f: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
     // SAFETY: the pattern of plpython's plpy_spi.c: memory context and resource owner are put back after each of the

@@ -1,6 +1,6 @@
 //! JSON and text → Datum, through the type's own input function, and the few raw forms the rest of the room needs.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::c_char;
 use std::ffi::CString;
 
 use pgrx::pg_sys;
@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::call::{TypeId, owned, quote_identifier};
 use super::catch::catch;
+use super::encoding::{from_server, to_server};
 use super::error::SqlState;
 use super::{PgError, raw, spi};
 
@@ -23,10 +24,20 @@ pub(super) unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> Result<&'a [u8],
     }
 }
 
-pub(super) fn append_varlena(datum: pg_sys::Datum, out: &mut Vec<u8>) -> Result<(), PgError> {
+pub(super) fn append_varlena(datum: pg_sys::Datum, is_binary: bool, out: &mut Vec<u8>) -> Result<(), PgError> {
     // SAFETY: called for arguments whose declared type is text, bytea or json: all varlena.
-    out.extend_from_slice(unsafe { varlena_bytes(datum)? });
+    let bytes = unsafe { varlena_bytes(datum)? };
+    if is_binary {
+        out.extend_from_slice(bytes);
+    } else {
+        out.extend_from_slice(&from_server(bytes)?);
+    }
     Ok(())
+}
+
+/// A new text value.
+pub(super) fn text(text: &str) -> Result<pg_sys::Datum, PgError> {
+    varlena(&to_server(text.as_bytes())?)
 }
 
 /// A new varlena with these bytes.
@@ -62,8 +73,9 @@ pub(super) fn json_from_text(text: &[u8], r#type: TypeId) -> Result<pg_sys::Datu
     }
 }
 
-fn c_string(text: &[u8]) -> Result<CString, PgError> {
-    CString::new(text).map_err(|_| {
+/// UTF-8 as a C string of the server.
+pub(super) fn c_string(text: &[u8]) -> Result<CString, PgError> {
+    CString::new(to_server(text)?).map_err(|_| {
         PgError::new(SqlState::new(b"22021"), "invalid byte sequence for encoding \"UTF8\": 0x00")
     })
 }
@@ -191,5 +203,5 @@ fn bad_json(error: &serde_json::Error) -> PgError {
 /// `text` is NUL-terminated.
 pub(super) unsafe fn c_text(text: *const c_char) -> String {
     // SAFETY: the caller's contract.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    unsafe { owned(text) }
 }

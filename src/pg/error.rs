@@ -4,7 +4,7 @@
 //! must reach the client with its constraint, table and schema names, so this room copies `ErrorData` whole and
 //! re-raises it with `ReThrowError` after every guest frame has returned.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{c_char, c_int};
 use std::fmt;
 
 use pgrx::pg_sys;
@@ -268,13 +268,16 @@ pub(super) unsafe fn throw(data: *mut pg_sys::ErrorData) -> ! {
 
 unsafe fn text(pointer: *const c_char) -> Option<String> {
     // SAFETY: the caller passes a field of ErrorData: null or a NUL-terminated string.
-    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
+    (!pointer.is_null()).then(|| unsafe { super::call::owned(pointer) })
 }
 
 unsafe fn c_text(text: Option<&str>) -> *mut c_char {
     let Some(text) = text else { return std::ptr::null_mut() };
     // A NUL inside would cut the message short; a guest can write one.
     let end = text.bytes().position(|b| b == 0).unwrap_or(text.len());
-    // SAFETY: pnstrdup copies `end` bytes, which `text` has, and adds the terminator.
-    unsafe { pg_sys::pnstrdup(text.as_ptr().cast(), end) }
+    let text = &text.as_bytes()[..end];
+    // A character that the server lacks must not hide the error: then the bytes go as they are.
+    let server = super::encoding::to_server(text).unwrap_or(std::borrow::Cow::Borrowed(text));
+    // SAFETY: pnstrdup copies the bytes of the slice and adds the terminator.
+    unsafe { pg_sys::pnstrdup(server.as_ptr().cast(), server.len()) }
 }

@@ -9,6 +9,7 @@ use super::PgError;
 use super::call::owned;
 use super::catch::catch;
 use super::datum::varlena_bytes;
+use super::encoding::from_server;
 use super::raw;
 
 /// How values of one type are written.
@@ -116,17 +117,17 @@ impl<'a> JsonWriter<'a> {
             JsonKind::Text => {
                 // SAFETY: as above; the detoasted bytes live until the context is reset, after this call.
                 let bytes = unsafe { varlena_bytes(datum)? };
-                escape(bytes, self.out);
+                escape(&from_server(bytes)?, self.out);
             }
             JsonKind::Json => {
                 // SAFETY: as above.
                 let bytes = unsafe { varlena_bytes(datum)? };
-                self.push(bytes);
+                self.push(&from_server(bytes)?);
             }
-            JsonKind::Jsonb => self.push(unsafe { c_function_bytes(raw::jsonb_out, datum)? }),
+            JsonKind::Jsonb => self.push(&from_server(unsafe { c_function_bytes(raw::jsonb_out, datum)? })?),
             JsonKind::DateTime(r#type) => self.date_time(datum, pg_sys::Oid::from(*r#type))?,
-            JsonKind::Array => self.push(unsafe { json_function(raw::array_to_json, datum)? }),
-            JsonKind::Composite => self.push(unsafe { json_function(raw::row_to_json, datum)? }),
+            JsonKind::Array => self.push(&from_server(unsafe { json_function(raw::array_to_json, datum)? })?),
+            JsonKind::Composite => self.push(&from_server(unsafe { json_function(raw::row_to_json, datum)? })?),
             JsonKind::Other(output) => {
                 let text = output_text(output, datum)?;
                 escape(text.as_bytes(), self.out);
@@ -182,7 +183,7 @@ impl<'a> JsonWriter<'a> {
     }
 }
 
-/// Appends `bytes` as a JSON string. Bytes of a text value are valid in the server's encoding, which is UTF-8.
+/// Appends UTF-8 `bytes` as a JSON string.
 pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');

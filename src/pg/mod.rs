@@ -9,6 +9,7 @@ pub mod backend;
 pub mod call;
 mod catch;
 mod datum;
+mod encoding;
 pub mod entry;
 mod error;
 pub mod inval;
@@ -25,7 +26,7 @@ mod statement;
 pub mod trigger;
 
 pub use call::{Call, Reply, Scalar, TypeId, current_role, quote_identifier};
-pub use catch::subtransaction;
+pub use catch::{can_open_subtransaction, subtransaction};
 pub use datum::FromJson;
 pub use error::{PgError, SqlState};
 pub use json::{JsonKind, escape};

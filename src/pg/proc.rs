@@ -65,7 +65,7 @@ impl Procedure {
             let source = if is_null {
                 String::new()
             } else {
-                String::from_utf8_lossy(super::datum::varlena_bytes(source)?).into_owned()
+                String::from_utf8_lossy(&super::encoding::from_server(super::datum::varlena_bytes(source)?)?).into_owned()
             };
             let block = (*tuple).t_self.ip_blkid;
             let place = (u64::from(block.bi_hi) << 32) | (u64::from(block.bi_lo) << 16) | u64::from((*tuple).t_self.ip_posid);

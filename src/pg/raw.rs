@@ -122,6 +122,15 @@ unsafe extern "C-unwind" {
         result_type: *mut Oid,
         descriptor: *mut TupleDesc,
     ) -> pgrx::pg_sys::TypeFuncClass::Type;
+    // miscinit.c, postgres.c: these cannot raise, and stand on the path of every call
+    pub(super) fn GetUserId() -> Oid;
+    pub(super) fn set_stack_base() -> *mut c_char;
+    pub(super) fn restore_stack_base(base: *mut c_char);
+    pub(super) fn get_stack_depth_rlimit() -> c_long;
+    // mbutils.c
+    pub(super) fn GetDatabaseEncoding() -> c_int;
+    pub(super) fn pg_server_to_any(text: *const c_char, length: c_int, encoding: c_int) -> *mut c_char;
+    pub(super) fn pg_any_to_server(text: *const c_char, length: c_int, encoding: c_int) -> *mut c_char;
     // guc.c
     pub(super) fn AtEOXact_GUC(commit: bool, level: c_int);
     // inval.c

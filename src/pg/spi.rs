@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::call::{Call, Reply, TypeId};
 use super::catch::catch;
-use super::datum::{c_text, type_name, varlena, varlena_bytes};
+use super::datum::{c_string, c_text, type_name, varlena, varlena_bytes};
 use super::error::SqlState;
 use super::{PgError, raw};
 
@@ -101,11 +101,11 @@ fn bind(params: &[Param<'_>]) -> Result<(Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, C
     for param in params {
         let (r#type, value) = match param {
             Param::Text(text) => {
-                (pg_sys::TEXTOID, text.map(|text| varlena(text.as_bytes())).transpose()?)
+                (pg_sys::TEXTOID, text.map(super::datum::text).transpose()?)
             }
             Param::Bytes(bytes) => (pg_sys::BYTEAOID, Some(varlena(bytes)?)),
             Param::Int(value) => (pg_sys::INT4OID, Some(pg_sys::Datum::from(*value))),
-            Param::Json(text) => (pg_sys::JSONOID, Some(varlena(text.as_bytes())?)),
+            Param::Json(text) => (pg_sys::JSONOID, Some(super::datum::text(text)?)),
         };
         types.push(r#type);
         nulls.push(if value.is_some() { b' ' } else { b'n' });
@@ -116,7 +116,7 @@ fn bind(params: &[Param<'_>]) -> Result<(Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, C
 
 /// Executes inside an open connection; the rows are in `SPI_tuptable` afterwards.
 fn execute(sql: &str, params: &[Param<'_>], read_only: bool) -> Result<(), PgError> {
-    let text = CString::new(sql).map_err(|_| PgError::new(SqlState::new(b"22021"), "statement has a NUL byte"))?;
+    let text = c_string(sql.as_bytes())?;
     let (mut types, mut values, nulls) = bind(params)?;
     let count = c_int::try_from(params.len()).unwrap_or(c_int::MAX);
     // SAFETY: the three arrays have `count` members and live across the call.
@@ -178,7 +178,7 @@ pub fn run(sql: &str, params: &[Param<'_>]) -> Result<(), PgError> {
 /// 42601 when the text turns out to be several statements; otherwise what the statement fails with.
 pub fn run_one(sql: &str) -> Result<(), PgError> {
     let _connection = Connection::open()?;
-    let text = CString::new(sql).map_err(|_| PgError::new(SqlState::new(b"22021"), "statement has a NUL byte"))?;
+    let text = c_string(sql.as_bytes())?;
     // SAFETY: the tree lives in the SPI context; a null List is an empty one.
     let count = unsafe {
         let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))?;

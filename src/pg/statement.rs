@@ -3,14 +3,14 @@
 use core::ffi::c_int;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use pgrx::pg_sys;
 use serde_json::value::RawValue;
 
 use super::catch::{catch, subtransaction};
-use super::datum::FromJson;
+use super::datum::{FromJson, c_string};
 use super::error::SqlState;
 use super::interrupt::SqlScope;
 use super::receiver::JsonReceiver;
@@ -146,7 +146,7 @@ impl Plan {
     }
 
     fn prepare(sql: &str, given: usize, tables: Option<TransitionTables>) -> Result<Self, PgError> {
-        let text = CString::new(sql).map_err(|_| PgError::new(SqlState::new(b"22021"), "statement has a NUL byte"))?;
+        let text = c_string(sql.as_bytes())?;
         let mut types: *mut pg_sys::Oid = std::ptr::null_mut();
         let mut count: c_int = 0;
         let environment = match tables {
