@@ -107,7 +107,7 @@ fn audit_writes_down_every_operation() {
             .collect::<Vec<_>>(),
         ["INSERT", "UPDATE", "DELETE", "TRUNCATE"]
     );
-    assert_eq!(db.rows("SELECT DISTINCT actor FROM audit_log"), [clerk.clone()]);
+    assert_eq!(db.rows("SELECT DISTINCT actor FROM audit_log"), [clerk.as_str()]);
     assert_eq!(
         db.value("SELECT changed, old_row ->> 'balance', new_row ->> 'balance' FROM audit_log WHERE op = 'UPDATE'"),
         "{balance}|100.00|90.00"
