@@ -59,13 +59,12 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION fn_versions(text) IS 'versions of a function, newest first';
 
-CREATE FUNCTION fn_rollback(name text, version int DEFAULT NULL, OUT function text, OUT version_now int)
+CREATE FUNCTION fn_rollback(name text, version int DEFAULT NULL) RETURNS int
 LANGUAGE sql VOLATILE AS $$
-    SELECT r.function, r.version
-    FROM pg_catalog.jsonb_to_record(alyx._rollback(fn_rollback.name, fn_rollback.version)) AS r(function text, version int)
+    SELECT (alyx._rollback(fn_rollback.name, fn_rollback.version) OPERATOR(pg_catalog.->>) 'version')::pg_catalog.int4
 $$;
 COMMENT ON FUNCTION fn_rollback(text, int) IS
-    'makes an older version of a function current, hooks included; without a version the one before the current';
+    'makes an older version of a function current, hooks included, and returns its number; without a version the one before the current';
 
 CREATE FUNCTION fn_drop(name text, cascade boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE AS $$ SELECT alyx._drop(fn_drop.name, fn_drop.cascade) $$;

@@ -53,8 +53,7 @@ pub(super) fn attach(call: &mut Call<'_>) -> Result<Reply, PgError> {
         args: &[],
     };
     let schema = schema_of(&name)?;
-    let taken = triggers(&name, call)?.len();
-    let trigger = trigger_name(&function.name, taken + 1);
+    let trigger = free_trigger_name(&function.name, call)?;
     spi::run_one(&create_trigger(&wanted, &name, &schema, &relation, &trigger))?;
     reply(&json!({ "trigger": trigger }))
 }
@@ -74,6 +73,18 @@ pub(super) fn detach(call: &mut Call<'_>) -> Result<Reply, PgError> {
 fn relation(call: &Call<'_>) -> Result<String, PgError> {
     let oid = call.oid(1).ok_or_else(|| invalid("target", "a table or view"))?;
     qualified_name(&oid.to_string())
+}
+
+/// The first name of ours that no trigger of the relation has.
+fn free_trigger_name(function: &str, call: &Call<'_>) -> Result<String, PgError> {
+    let oid = call.oid(1).unwrap_or(0).to_string();
+    let rows = spi::query(
+        "SELECT t.tgname FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid",
+        &[Param::Text(Some(&oid))],
+    )?;
+    let taken: Vec<String> = rows.into_iter().flatten().filter_map(Cell::some).collect();
+    let free = (1..).map(|number| trigger_name(function, number)).find(|name| !taken.contains(name));
+    free.ok_or_else(|| Error::Internal("no free trigger name".to_owned()).into())
 }
 
 fn triggers(name: &str, call: &Call<'_>) -> Result<Vec<String>, PgError> {

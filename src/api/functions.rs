@@ -47,18 +47,24 @@ fn create_listed(name: &str, schema: &str, function: &SqlFunction) -> Result<(),
         qualify(&function.create, schema),
         quote_literal(&source)
     );
+    let before = bound_to(&source)?;
     spi::run_one(&sql).map_err(at)?;
-    let rows = spi::query(
-        "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text FROM pg_catalog.pg_proc p \
-         JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang \
-         WHERE l.lanname OPERATOR(pg_catalog.=) 'wasm'::pg_catalog.name AND p.prosrc OPERATOR(pg_catalog.=) $1 \
-         AND p.proacl IS NULL",
-        &[Param::Text(Some(&source))],
-    )?;
-    for signature in rows.into_iter().flatten().filter_map(Cell::some) {
+    // Only what is new: the grants of functions that were there, made by a deploy or by hand, are their owner's.
+    for signature in bound_to(&source)?.iter().filter(|signature| !before.contains(signature)) {
         spi::run(&format!("REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC"), &[])?;
     }
     Ok(())
+}
+
+/// The signatures of the SQL functions with this AS text.
+fn bound_to(source: &str) -> Result<Vec<String>, PgError> {
+    let rows = spi::query(
+        "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text FROM pg_catalog.pg_proc p \
+         JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang \
+         WHERE l.lanname OPERATOR(pg_catalog.=) 'wasm'::pg_catalog.name AND p.prosrc OPERATOR(pg_catalog.=) $1",
+        &[Param::Text(Some(source))],
+    )?;
+    Ok(rows.into_iter().flatten().filter_map(Cell::some).collect())
 }
 
 /// Puts the schema before a name that has none.

@@ -13,8 +13,8 @@ use crate::settings;
 pub struct Grants {
     /// Its name.
     pub name: String,
-    /// Its version.
-    pub version: i32,
+    /// The line that CONTEXT shows: function, version and export.
+    pub label: String,
     /// Who owns it.
     pub owner: Role,
     /// Whether its SQL runs as the owner, whoever calls.

@@ -10,6 +10,7 @@ use super::{answer, call, env, log, query, raise};
 use crate::error::Error;
 use crate::pg::backend::Level;
 use crate::pg::trigger::TransitionTables;
+use crate::settings;
 use crate::pg::{Access, PgError, Role, SettingsScope, current_role, interrupt};
 
 /// Calls a function by name, with Extism input, for a role: what the road lends to `fn_invoke`.
@@ -37,7 +38,11 @@ pub struct GuestHost {
     raised: Option<PgError>,
     unhandled: Option<PgError>,
     logs: Vec<(Level, String)>,
+    log_bytes: usize,
 }
+
+/// What a log line is taken to cost beside its text.
+const LINE_BYTES: usize = 32;
 
 impl GuestHost {
     /// The host of a new instance.
@@ -52,6 +57,7 @@ impl GuestHost {
             raised: None,
             unhandled: None,
             logs: Vec::new(),
+            log_bytes: 0,
         }
     }
 
@@ -86,6 +92,7 @@ impl GuestHost {
     pub fn finish(&mut self) -> Vec<(Level, String)> {
         self.settings = None;
         self.unhandled = None;
+        self.log_bytes = 0;
         std::mem::take(&mut self.logs)
     }
 
@@ -114,12 +121,14 @@ impl GuestHost {
         self.raised = Some(error);
     }
 
-    pub(super) fn log_count(&self) -> usize {
-        self.logs.len()
-    }
-
+    /// Keeps a log line, while there is room for it.
     pub(super) fn push_log(&mut self, level: Level, line: String) {
-        self.logs.push((level, line));
+        // Each line also costs what holds it, so that empty ones cannot be kept without end.
+        let bytes = self.log_bytes.saturating_add(line.len()).saturating_add(LINE_BYTES);
+        if bytes <= usize::try_from(settings::max_log_bytes()).unwrap_or(usize::MAX) {
+            self.log_bytes = bytes;
+            self.logs.push((level, line));
+        }
     }
 
     /// Remembers a failure of the guest's last statement, or that it went well.

@@ -18,8 +18,6 @@ struct Request {
     fields: Option<Value>,
 }
 
-/// Lines kept of one invocation.
-const MAX_LINES: usize = 1000;
 /// Bytes kept of one line.
 const MAX_LINE: usize = 8192;
 
@@ -62,7 +60,5 @@ pub(super) fn line(host: &mut GuestHost, level: LogLevel, message: &str) {
     }
     let shown = message.get(..end).unwrap_or_default();
     let text = format!("function \"{}\": {shown}", host.function.name);
-    if host.log_count() < MAX_LINES {
-        host.push_log(level, text);
-    }
+    host.push_log(level, text);
 }

@@ -52,7 +52,7 @@ pub(super) fn query(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
         return Ok(refusal);
     }
     let access = host.access();
-    let _context = ContextScope::push(&label(host));
+    let _context = ContextScope::push(&host.function.label);
     let mut out = Vec::with_capacity(256);
     let can_fail = can_fail(query.catch);
     let result = run(&query, &access, can_fail, &mut out);
@@ -69,7 +69,7 @@ pub(super) fn batch(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
         return Ok(refusal);
     }
     let access = host.access();
-    let _context = ContextScope::push(&label(host));
+    let _context = ContextScope::push(&host.function.label);
     let all = || {
         let mut out = b"{\"results\":[".to_vec();
         for (i, query) in batch.statements.iter().enumerate() {
@@ -89,10 +89,6 @@ pub(super) fn batch(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
 fn run(query: &Query<'_>, access: &Access, can_fail: bool, out: &mut Vec<u8>) -> Result<(), PgError> {
     let limit = usize::try_from(settings::max_host_call_bytes()).unwrap_or(usize::MAX);
     Statement { sql: &query.sql, params: &query.params, can_fail }.run(access, limit, out)
-}
-
-fn label(host: &GuestHost) -> String {
-    format!("alyx function \"{}\" version {}, SQL statement", host.function.name, host.function.version)
 }
 
 fn refuse(host: &GuestHost) -> Option<Vec<u8>> {

@@ -43,7 +43,7 @@ fn explain(
         },
         Failure::Interrupted(Interrupt::TimedOut) => (timed_out(target), Vec::new()),
         Failure::Host(error) => {
-            return if interrupt::has_expired() { with_label(timed_out(target), target) } else { error };
+            return with_label(if interrupt::has_expired() { timed_out(target) } else { error }, target);
         }
         Failure::Internal(message) => (Error::Internal(message).into(), Vec::new()),
         Failure::Limit { what, limit } => (Error::Limit { function: name(), what, limit }.into(), Vec::new()),
@@ -82,11 +82,11 @@ fn timed_out(target: &Target) -> PgError {
 /// Puts the line about the function into CONTEXT, unless the error passed our context callback already.
 pub(super) fn with_label(mut error: PgError, target: &Target) -> PgError {
     let context = error.context.get_or_insert_default();
-    if !context.contains(&target.label) {
+    if !context.contains(&target.grants.label) {
         if !context.is_empty() {
             context.push('\n');
         }
-        context.push_str(&target.label);
+        context.push_str(&target.grants.label);
     }
     error
 }

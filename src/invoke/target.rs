@@ -72,8 +72,6 @@ pub struct Target {
     pub export: String,
     /// What its guests are granted.
     pub grants: Rc<Grants>,
-    /// The line that CONTEXT shows.
-    pub label: String,
     reuse: Reuse,
     number: u64,
     shelf: Rc<Shelf>,
@@ -118,15 +116,12 @@ impl Target {
             Instances::Fresh if module.is_stateless(export) => Reuse::Always,
             Instances::Fresh => Reuse::Never,
         };
-        let label =
-            format!("alyx function \"{}\" version {}, export \"{export}\"", function.name, function.version);
         let target = Rc::new(Self {
             shelf: shelf_for(&function, reuse),
-            grants: Rc::new(grants_of(&function)),
+            grants: Rc::new(grants_of(&function, export)),
             function,
             module,
             export: export.to_owned(),
-            label,
             reuse,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         });
@@ -219,11 +214,12 @@ impl Target {
     }
 }
 
-fn grants_of(function: &Function) -> Grants {
+fn grants_of(function: &Function, export: &str) -> Grants {
     let manifest = &function.manifest;
+    let label = format!("alyx function \"{}\" version {}, export \"{export}\"", function.name, function.version);
     Grants {
         name: function.name.clone(),
-        version: function.version,
+        label,
         owner: function.owner,
         runs_as_owner: manifest.run_as == RunAs::Owner,
         database: manifest.database,

@@ -45,7 +45,7 @@ fn event_of(bound: &Bound) -> Event<'_> {
 fn not_a_trigger(what: &str) -> PgError {
     PgError::new(
         crate::pg::SqlState::new(b"39P01"),
-        format!("trigger functions can only be called as triggers, this one as {what}"),
+        format!("this function can only be called as {what}"),
     )
 }
 

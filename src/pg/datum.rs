@@ -170,7 +170,7 @@ impl FromJson {
     fn input(&self, text: Option<&[u8]>) -> Result<pg_sys::Datum, PgError> {
         let text = text.map(c_string).transpose()?;
         if text.is_none() && !self.input.fn_strict {
-            let mut input = self.input;
+            let mut input = for_one_call(&self.input);
             // SAFETY: only non-strict input functions (domain_in) take a null pointer.
             return unsafe {
                 catch(|| raw::InputFunctionCall(&mut input, std::ptr::null_mut(), self.io_param, self.typmod))
@@ -178,7 +178,7 @@ impl FromJson {
         }
         let Some(text) = text else { return Ok(pg_sys::Datum::null()) };
         let pointer: *mut c_char = text.as_ptr().cast_mut();
-        let mut input = self.input;
+        let mut input = for_one_call(&self.input);
         // SAFETY: the input function of this type with its own io parameter; the text outlives the call.
         unsafe { catch(|| raw::InputFunctionCall(&mut input, pointer, self.io_param, self.typmod)) }
     }
@@ -189,6 +189,12 @@ impl FromJson {
         let wrapped = format!("{{\"x\":{json}}}");
         spi::one_datum(&sql, &wrapped)
     }
+}
+
+/// A copy of a kept FmgrInfo for one call: what the function keeps for itself goes with the current memory context.
+pub(super) fn for_one_call(kept: &pg_sys::FmgrInfo) -> pg_sys::FmgrInfo {
+    // SAFETY: reads a backend variable.
+    pg_sys::FmgrInfo { fn_mcxt: unsafe { pg_sys::CurrentMemoryContext }, fn_extra: std::ptr::null_mut(), ..*kept }
 }
 
 fn bad_json(error: &serde_json::Error) -> PgError {

@@ -274,8 +274,8 @@ unsafe fn text(pointer: *const c_char) -> Option<String> {
 unsafe fn c_text(text: Option<&str>) -> *mut c_char {
     let Some(text) = text else { return std::ptr::null_mut() };
     // A NUL inside would cut the message short; a guest can write one.
-    let end = text.bytes().position(|b| b == 0).unwrap_or(text.len());
-    let text = &text.as_bytes()[..end];
+    let shown = text.replace('\0', "\u{FFFD}");
+    let text = shown.as_bytes();
     // A character that the server lacks must not hide the error: then the bytes go as they are.
     let server = super::encoding::to_server(text).unwrap_or(std::borrow::Cow::Borrowed(text));
     // SAFETY: pnstrdup copies the bytes of the slice and adds the terminator.

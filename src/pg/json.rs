@@ -216,8 +216,7 @@ pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn output_text(output: &Output, datum: pg_sys::Datum) -> Result<String, PgError> {
-    // The call may keep scratch in fn_extra, so it works on a copy: the cached one stays as it was made.
-    let mut info = output.0;
+    let mut info = super::datum::for_one_call(&output.0);
     // SAFETY: the function is the output function of the datum's type; the text is copied before anything is freed.
     unsafe {
         let text = catch(|| raw::OutputFunctionCall(&mut info, datum))?;
