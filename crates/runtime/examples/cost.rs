@@ -59,9 +59,9 @@ impl Host for Nothing {
 fn main() {
     let folder = std::env::temp_dir().join(format!("alyx-cost-{}", std::process::id()));
     let settings = Settings { cache_dir: Some(folder.clone()), ..Settings::default() };
-    let before = resident_kib();
+    let before = private_kib();
     let runtime = once("Runtime::new", || Runtime::<Nothing>::new(&settings).unwrap());
-    println!("{:32} {:>12} KiB", "… resident", resident_kib() - before);
+    println!("{:32} {:>12} KiB", "… private memory", private_kib() - before);
     let limits = Limits::default();
     for (name, text) in [("add", ADD), ("echo", ECHO), ("sieve", SIEVE)] {
         let wasm = wat::parse_str(text).unwrap();
@@ -73,14 +73,14 @@ fn main() {
         runtime.load(&Sha256::of(&wasm), || Ok::<_, alyx_runtime::Error>(wasm.clone())).unwrap()
     };
     let fresh_process = Runtime::<Nothing>::new(&settings).unwrap();
-    let before = resident_kib();
+    let before = private_kib();
     let module = once("echo: load from the cache", || load(&fresh_process, ECHO));
     once("echo: first instance and call", || {
         let mut instance = module.instantiate(Nothing, &limits).unwrap();
         let function = instance.function("echo").unwrap();
         instance.call(function, b"input").unwrap().map(<[u8]>::len)
     });
-    println!("{:32} {:>12} KiB", "… resident", resident_kib() - before);
+    println!("{:32} {:>12} KiB", "… private memory", private_kib() - before);
     let add = load(&runtime, ADD);
     let mut instance = add.instantiate(Nothing, &limits).unwrap();
     let function = instance.function("add").unwrap();
@@ -108,9 +108,11 @@ fn main() {
     let _ = std::fs::remove_dir_all(folder);
 }
 
-fn resident_kib() -> i64 {
-    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-    status.split_whitespace().nth(1).and_then(|pages| pages.parse::<i64>().ok()).unwrap() * 4
+/// Memory of this process alone, in KiB: what no other process shares.
+fn private_kib() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 fn native_sieve(n: usize) -> usize {

@@ -3,6 +3,7 @@
 use crate::support::{Double, Guest, extism, limits, load, runtime};
 use alyx_runtime::{Error, Failure, Host, HttpReply, Interrupt, Limits, LogLevel, Module, Runtime, Sha256};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -80,6 +81,51 @@ fn long_error_messages_are_cut() {
 fn data_out_of_bounds_fails_the_instantiation() {
     let module = load(&runtime(), r#"(memory 1) (data (i32.const 65535) "xx")"#);
     assert!(matches!(module.instantiate(Double::default(), &limits()), Err(Failure::Trap { .. })));
+}
+
+#[test]
+fn mutated_modules_are_refused_or_run_but_never_break_the_host() {
+    let runtime = runtime();
+    let text = r#"(table 2 funcref) (elem (i32.const 0) $work) (type $t (func)) (data (i32.const 0) "key")
+        (func $work (call $say (call $db_query (call $put (i32.const 0) (i32.const 3)))))
+        (func (export "f") (local $i i32)
+          (loop $next (call_indirect (type $t) (i32.const 0))
+            (i64.store (local.get $i) (call $input_load_u64 (i64.const 0)))
+            (local.set $i (i32.add (local.get $i) (i32.const 8)))
+            (br_if $next (i32.lt_u (local.get $i) (i32.const 64)))))"#;
+    let original = crate::support::wasm(&extism(text));
+    let (ticker, done) = (runtime.ticker(), AtomicBool::new(false));
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random >> 33).unwrap()
+    };
+    let mut ran = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+                ticker.tick();
+            }
+        });
+        for _ in 0..1500 {
+            let mut wasm = original.clone();
+            for _ in 0..=next() % 3 {
+                let at = next() % wasm.len();
+                wasm[at] ^= 1 << (next() % 8);
+            }
+            let Ok(module) = runtime.load(&Sha256::of(&wasm), || Ok::<_, Error>(wasm)) else { continue };
+            let host = Double { interrupt: Rc::new(Some(Interrupt::TimedOut).into()), ..Double::default() };
+            let Ok(mut instance) = module.instantiate(host, &limits()) else { continue };
+            let Some(function) = instance.function("f") else { continue };
+            let _ = instance.call(function, b"some input");
+            ran += 1;
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(ran > 50, "{ran}");
 }
 
 /// A host whose function calls the same function again, in a new instance of the same runtime.
