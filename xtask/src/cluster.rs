@@ -17,7 +17,7 @@ use crate::postgres::Postgres;
 
 /// `sockaddr_un` holds 108 bytes with the terminating zero.
 const SOCKET_PATH_MAX_BYTES: usize = 107;
-const LONGEST_SOCKET: &str = "demo/socket/.s.PGSQL.54320.lock";
+const LONGEST_SOCKET: &str = "bench/socket/.s.PGSQL.54320.lock";
 
 /// Whether sockets of clusters below `dir` have a path that the kernel takes.
 pub(crate) fn socket_path_fits(dir: &Path) -> bool {
@@ -34,6 +34,11 @@ pub(crate) struct Cluster<'a> {
 impl<'a> Cluster<'a> {
     pub(crate) fn new(postgres: &'a Postgres, dir: PathBuf, port: u16) -> Self {
         Self { postgres, dir, port }
+    }
+
+    /// What it is for: "demo", "test", "bench".
+    pub(crate) fn name(&self) -> String {
+        self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Number in the name of the socket.

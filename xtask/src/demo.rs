@@ -72,9 +72,9 @@ pub(crate) fn psql(console: &mut Console, arguments: &[String]) -> Result<()> {
 /// `cargo xtask stop`
 pub(crate) fn stop(console: &mut Console, _: &[String]) -> Result<()> {
     let postgres = Postgres::locate(&Places::find()?)?;
-    for (name, cluster) in [("demo", postgres.demo_cluster()), ("test", postgres.test_cluster()), ("bench", postgres.bench_cluster())] {
+    for cluster in postgres.clusters() {
         let note = if cluster.stop()? { "stopped" } else { "not running" };
-        console.print(&format!("{name} server: {note}"));
+        console.print(&format!("{} server: {note}", cluster.name()));
     }
     Ok(())
 }

@@ -79,6 +79,11 @@ impl Postgres {
         Cluster::new(self, self.dir.join("bench"), 54322)
     }
 
+    /// All servers that xtask may have started.
+    pub(crate) fn clusters(&self) -> [Cluster<'_>; 3] {
+        [self.demo_cluster(), self.test_cluster(), self.bench_cluster()]
+    }
+
     /// Deletes everything. The servers must have been stopped.
     pub(crate) fn remove(&self) -> Result<()> {
         remove_dir(&self.dir)
@@ -92,8 +97,9 @@ impl Postgres {
             step.note("present");
             return Ok(());
         }
-        self.demo_cluster().stop()?;
-        self.test_cluster().stop()?;
+        for cluster in self.clusters() {
+            cluster.stop()?;
+        }
         remove_dir(&self.tree())?;
         for dir in [BIN, PKGLIB, SHARE, EXTENSION] {
             create_dir(&self.tree().join(dir))?;

@@ -46,8 +46,9 @@ pub(crate) fn clean(console: &mut Console, _: &[String]) -> Result<()> {
     let places = Places::find()?;
     let lock = places.lock()?;
     let postgres = Postgres::locate(&places)?;
-    postgres.demo_cluster().stop()?;
-    postgres.test_cluster().stop()?;
+    for cluster in postgres.clusters() {
+        cluster.stop()?;
+    }
     postgres.remove()?;
     remove_dir(&places.tools())?;
     remove_dir(&places.toolchains())?;
