@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
@@ -124,9 +125,12 @@ pub fn max_timeout_ms() -> u64 {
     u64::try_from(MAX_TIMEOUT.get()).unwrap_or(0)
 }
 
-/// Ceiling of the memory of one invocation.
+/// Ceiling of the memory of one invocation. The address space of instances is reserved when a session runs its first
+/// function, so later changes in the session can only lower it.
 pub fn max_memory_bytes() -> u64 {
-    u64::try_from(MAX_MEMORY.get()).unwrap_or(0).saturating_mul(1024)
+    static RESERVED: OnceLock<u64> = OnceLock::new();
+    let now = u64::try_from(MAX_MEMORY.get()).unwrap_or(0).saturating_mul(1024);
+    now.min(*RESERVED.get_or_init(|| now))
 }
 
 /// Stack of one guest.

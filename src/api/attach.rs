@@ -102,11 +102,7 @@ fn schema_of(name: &str) -> Result<String, PgError> {
         "SELECT f.schema FROM alyx.functions f WHERE f.name OPERATOR(pg_catalog.=) $1",
         &[Param::Text(Some(name))],
     )?;
-    rows.into_iter()
-        .flatten()
-        .next()
-        .and_then(Cell::some)
-        .ok_or_else(|| Error::UnknownFunction(name.to_owned()).into())
+    rows.into_iter().flatten().next().and_then(Cell::some).ok_or_else(|| Error::UnknownFunction(name.to_owned()).into())
 }
 
 fn events(given: &[String]) -> Result<Vec<Action>, PgError> {

@@ -37,11 +37,8 @@ pub(super) fn check(call: &mut Call<'_>) -> Result<Reply, PgError> {
 }
 
 fn describe(checked: &CheckedModule) -> Value {
-    let exports: Vec<Value> = checked
-        .exports
-        .iter()
-        .map(|export| json!({ "name": export.name, "type": export.to_string() }))
-        .collect();
+    let exports: Vec<Value> =
+        checked.exports.iter().map(|export| json!({ "name": export.name, "type": export.to_string() })).collect();
     let imports: Vec<Value> =
         checked.imports.iter().map(|import| json!({ "module": import.module, "name": import.name })).collect();
     json!({

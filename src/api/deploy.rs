@@ -62,13 +62,7 @@ pub(super) fn make_current(
     transaction.announce()
 }
 
-fn answer(
-    name: &str,
-    version: i32,
-    sha256: &Sha256,
-    changed: bool,
-    manifest: &Manifest,
-) -> Result<Reply, PgError> {
+fn answer(name: &str, version: i32, sha256: &Sha256, changed: bool, manifest: &Manifest) -> Result<Reply, PgError> {
     reply(&json!({
         "function": name,
         "version": version,
@@ -79,11 +73,7 @@ fn answer(
 }
 
 /// The export that events go to: the manifest's, else `handler`, else the single callable one, else none.
-pub(super) fn entry_point(
-    name: &str,
-    checked: &CheckedModule,
-    manifest: &Manifest,
-) -> Result<Option<String>, PgError> {
+pub(super) fn entry_point(name: &str, checked: &CheckedModule, manifest: &Manifest) -> Result<Option<String>, PgError> {
     match checked.entrypoint(manifest.entrypoint.as_deref()) {
         Ok(export) => Ok(export.map(str::to_owned)),
         Err(error) => Err(match Error::from(error) {

@@ -10,7 +10,12 @@ use crate::pg::{PgError, quote_identifier};
 pub(super) fn reconcile(name: &str, schema: &str, manifest: &Manifest, has_entry: bool) -> Result<(), PgError> {
     let qualified = format!("{}.{}", quote_identifier(schema), quote_identifier(name));
     if has_entry {
-        ensure(&format!("{qualified}(input pg_catalog.jsonb)"), &format!("{qualified}(pg_catalog.jsonb)"), "pg_catalog.jsonb", name)?;
+        ensure(
+            &format!("{qualified}(input pg_catalog.jsonb)"),
+            &format!("{qualified}(pg_catalog.jsonb)"),
+            "pg_catalog.jsonb",
+            name,
+        )?;
         ensure(&format!("{qualified}()"), &format!("{qualified}()"), "pg_catalog.trigger", name)?;
     }
     for function in &manifest.sql {
@@ -20,10 +25,7 @@ pub(super) fn reconcile(name: &str, schema: &str, manifest: &Manifest, has_entry
 }
 
 fn ensure(header: &str, signature: &str, returns: &str, name: &str) -> Result<(), PgError> {
-    let rows = spi::query(
-        include_str!("../../sql/queries/find_procedure.sql"),
-        &[Param::Text(Some(signature))],
-    )?;
+    let rows = spi::query(include_str!("../../sql/queries/find_procedure.sql"), &[Param::Text(Some(signature))])?;
     if let Some(row) = rows.into_iter().next() {
         let mut cells = row.into_iter().map(Cell::text);
         let (language, source) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());

@@ -37,8 +37,7 @@ pub(super) fn drop(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let cascade = call.scalar(1, crate::pg::Scalar::Bool).is_some_and(|bits| bits != 0);
     catalog::require_owned(&name)?;
     let (transaction, _) = Transaction::begin(&name)?;
-    let rows =
-        spi::query(include_str!("../../sql/queries/bound_functions.sql"), &[Param::Text(Some(&name))])?;
+    let rows = spi::query(include_str!("../../sql/queries/bound_functions.sql"), &[Param::Text(Some(&name))])?;
     let signatures: Vec<String> =
         rows.into_iter().filter_map(|row| row.into_iter().next().and_then(Cell::some)).collect();
     if !signatures.is_empty() {
@@ -60,7 +59,8 @@ pub(super) fn set_env(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let name = required(call, 0, "name")?;
     let key = required(call, 1, "key")?;
     let value = call.text(2)?;
-    let is_good = key.bytes().enumerate().all(|(i, b)| b.is_ascii_alphabetic() || b == b'_' || i > 0 && b.is_ascii_digit());
+    let is_good =
+        key.bytes().enumerate().all(|(i, b)| b.is_ascii_alphabetic() || b == b'_' || i > 0 && b.is_ascii_digit());
     if key.is_empty() || !is_good {
         return Err(Error::InvalidArgument {
             message: format!("invalid environment key \"{key}\""),

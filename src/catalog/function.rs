@@ -108,7 +108,8 @@ pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
 }
 
 fn read(name: &str) -> Result<Function, PgError> {
-    let rows = as_owner(|| spi::query(include_str!("../../sql/queries/find_function.sql"), &[Param::Text(Some(name))]))?;
+    let rows =
+        as_owner(|| spi::query(include_str!("../../sql/queries/find_function.sql"), &[Param::Text(Some(name))]))?;
     let Some(row) = rows.into_iter().next() else { return Err(Error::UnknownFunction(name.to_owned()).into()) };
     let mut cells = row.into_iter();
     let mut next = || cells.next().unwrap_or(spi::Cell::Null);

@@ -10,8 +10,8 @@ use super::{answer, call, env, log, query, raise};
 use crate::error::Error;
 use crate::pg::backend::Level;
 use crate::pg::trigger::TransitionTables;
-use crate::settings;
 use crate::pg::{Access, PgError, Role, SettingsScope, current_role, interrupt};
+use crate::settings;
 
 /// Calls a function by name, with Extism input, for a role: what the road lends to `fn_invoke`.
 pub type CallByName = fn(&str, &[u8], Role) -> Result<Option<Vec<u8>>, PgError>;

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::guest::GuestHost;
 use super::answer;
+use super::guest::GuestHost;
 use crate::error::Error;
 use crate::pg::backend::ContextScope;
 use crate::pg::{Access, PgError, SqlState, Statement, can_open_subtransaction, interrupt, subtransaction};

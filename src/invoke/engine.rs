@@ -9,7 +9,8 @@ use alyx_runtime::{CheckedModule, Module, Policy, Runtime, Settings, Sha256};
 
 use crate::error::Error;
 use crate::host::GuestHost;
-use crate::pg::{PgError, backend, inval, interrupt};
+use crate::pg::backend::Level;
+use crate::pg::{PgError, backend, interrupt, inval};
 use crate::{catalog, settings};
 
 thread_local! {
@@ -21,8 +22,7 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
         if let Some(runtime) = cell.get() {
             return Ok(Rc::clone(runtime));
         }
-        let folder =
-            settings::cache_directory().unwrap_or_else(|| backend::data_directory().join("alyx_functions"));
+        let folder = settings::cache_directory().unwrap_or_else(|| backend::data_directory().join("alyx_functions"));
         let runtime = Rc::new(
             Runtime::new(&Settings {
                 cache_dir: Some(folder),
@@ -50,7 +50,13 @@ pub fn check_module(wasm: &[u8], manifest: &Manifest) -> Result<CheckedModule, P
 
 /// Compiles ahead of time into the cache.
 pub fn prepare_artefact(module: &CheckedModule) -> Result<(), PgError> {
-    Ok(runtime()?.build(module).map_err(Error::from)?)
+    match runtime()?.build(module) {
+        // It has been compiled and works; what is lost is the time to compile it again in each session.
+        Err(alyx_runtime::Error::Cache(problem)) => {
+            backend::report(Level::Warning, &format!("compiled module could not be kept: {problem}"))
+        }
+        other => Ok(other.map_err(Error::from)?),
+    }
 }
 
 /// A module ready to run: mapped from the cache, or rebuilt from the catalog's bytes.

@@ -27,12 +27,7 @@ pub(super) fn settle<T>(
     }
 }
 
-fn explain(
-    target: &Target,
-    host: &mut GuestHost,
-    raised: Option<PgError>,
-    failure: Failure<PgError>,
-) -> PgError {
+fn explain(target: &Target, host: &mut GuestHost, raised: Option<PgError>, failure: Failure<PgError>) -> PgError {
     let name = || target.function.name.clone();
     let (error, frames): (PgError, Vec<Frame>) = match failure {
         // Nothing that the guest did stands against a cancel, a time limit or a bug of ours.

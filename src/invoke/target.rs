@@ -168,7 +168,9 @@ impl Target {
                     Reuse::Never => false,
                     Reuse::Always => true,
                     Reuse::Session => kept.role == caller,
-                    Reuse::Transaction => kept.role == caller && kept.transaction == TRANSACTION.load(Ordering::Relaxed),
+                    Reuse::Transaction => {
+                        kept.role == caller && kept.transaction == TRANSACTION.load(Ordering::Relaxed)
+                    }
                 };
                 if serves {
                     kept.running.instance.host_mut().begin(caller, scope);

@@ -124,10 +124,7 @@ pub(super) fn check_owner(procedure: &Procedure, function: &Function) -> Result<
         return Ok(());
     }
     Err(Error::NotAllowed {
-        message: format!(
-            "SQL function \"{}\" may not be bound to function \"{}\"",
-            procedure.name, function.name
-        ),
+        message: format!("SQL function \"{}\" may not be bound to function \"{}\"", procedure.name, function.name),
         hint: Some(format!(
             "Its owner \"{}\" must have the rights of role \"{}\", which deployed the function.",
             procedure.owner.name(),
@@ -141,11 +138,7 @@ pub(super) fn check_owner(procedure: &Procedure, function: &Function) -> Result<
 ///
 /// # Errors
 /// 0A000 for types that cannot cross, 42883 for an export that does not fit.
-pub(super) fn form(
-    procedure: &Procedure,
-    module: &Module<GuestHost>,
-    export: &str,
-) -> Result<Form, PgError> {
+pub(super) fn form(procedure: &Procedure, module: &Module<GuestHost>, export: &str) -> Result<Form, PgError> {
     let signature = module.signature(export).ok_or_else(|| Error::Internal("export has gone".into()))?;
     if procedure.result == TypeId::TRIGGER || procedure.result == TypeId::EVENT_TRIGGER {
         require_entry_point(procedure, signature)?;
@@ -168,9 +161,9 @@ pub(super) fn form(
             Input::Array(all.iter().map(|argument| JsonKind::of(argument.r#type.oid())).collect::<Result<_, _>>()?)
         }
         all => {
-            let named = all.iter().map(|argument| {
-                JsonKind::of(argument.r#type.oid()).map(|kind| (argument.name.clone(), kind))
-            });
+            let named = all
+                .iter()
+                .map(|argument| JsonKind::of(argument.r#type.oid()).map(|kind| (argument.name.clone(), kind)));
             Input::Object(named.collect::<Result<_, _>>()?)
         }
     };

@@ -28,12 +28,7 @@ fn dispatch(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> {
 }
 
 #[inline]
-fn scalars(
-    call: &Call<'_>,
-    bound: &Bound,
-    arguments: &[Scalar],
-    result: Option<Scalar>,
-) -> Result<Reply, PgError> {
+fn scalars(call: &Call<'_>, bound: &Bound, arguments: &[Scalar], result: Option<Scalar>) -> Result<Reply, PgError> {
     let mut few = [0u64; FEW];
     let mut many = Vec::new();
     let bits = match few.get_mut(..arguments.len()) {
@@ -51,9 +46,8 @@ fn scalars(
     let value = invoke::scalar(&bound.target, bits, bound.scope())?;
     match result {
         None => Ok(Reply::VOID),
-        Some(scalar) => Reply::scalar(scalar, value).map_err(|_| {
-            PgError::new(crate::pg::SqlState::new(b"22003"), "smallint out of range")
-        }),
+        Some(scalar) => Reply::scalar(scalar, value)
+            .map_err(|_| PgError::new(crate::pg::SqlState::new(b"22003"), "smallint out of range")),
     }
 }
 

@@ -43,10 +43,7 @@ fn event_of(bound: &Bound) -> Event<'_> {
 }
 
 fn not_a_trigger(what: &str) -> PgError {
-    PgError::new(
-        crate::pg::SqlState::new(b"39P01"),
-        format!("this function can only be called as {what}"),
-    )
+    PgError::new(crate::pg::SqlState::new(b"39P01"), format!("this function can only be called as {what}"))
 }
 
 #[derive(Deserialize)]

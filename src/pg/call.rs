@@ -108,7 +108,11 @@ impl Reply {
 
     /// A scalar from the raw bits of a wasm value.
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "the low bits are the value, by the wasm signature")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "the low bits are the value, by the wasm signature"
+    )]
     pub fn scalar(scalar: Scalar, bits: u64) -> Result<Self, OutOfRange> {
         Ok(Self::datum(match scalar {
             Scalar::Bool => pg_sys::Datum::from((bits as u32) != 0),
@@ -292,11 +296,8 @@ impl Call<'_> {
                 return;
             }
             let new = pg_sys::MemoryContextAlloc(flinfo.fn_mcxt, size_of::<Remembered<T>>()).cast::<Remembered<T>>();
-            let callback = pg_sys::MemoryContextCallback {
-                func: Some(forget::<T>),
-                arg: new.cast(),
-                next: std::ptr::null_mut(),
-            };
+            let callback =
+                pg_sys::MemoryContextCallback { func: Some(forget::<T>), arg: new.cast(), next: std::ptr::null_mut() };
             new.write(Remembered { generation, value, callback });
             pg_sys::MemoryContextRegisterResetCallback(flinfo.fn_mcxt, &mut (*new).callback);
             flinfo.fn_extra = new.cast();

@@ -63,21 +63,14 @@ pub(super) fn json_from_text(text: &[u8], r#type: TypeId) -> Result<pg_sys::Datu
     let input = if r#type == TypeId::JSONB { raw::jsonb_in } else { raw::json_in };
     // SAFETY: both input functions take a C string.
     unsafe {
-        catch(|| {
-            raw::DirectFunctionCall1Coll(
-                input,
-                pg_sys::InvalidOid,
-                pg_sys::Datum::from(text.as_ptr().cast_mut()),
-            )
-        })
+        catch(|| raw::DirectFunctionCall1Coll(input, pg_sys::InvalidOid, pg_sys::Datum::from(text.as_ptr().cast_mut())))
     }
 }
 
 /// UTF-8 as a C string of the server.
 pub(super) fn c_string(text: &[u8]) -> Result<CString, PgError> {
-    CString::new(to_server(text)?).map_err(|_| {
-        PgError::new(SqlState::new(b"22021"), "invalid byte sequence for encoding \"UTF8\": 0x00")
-    })
+    CString::new(to_server(text)?)
+        .map_err(|_| PgError::new(SqlState::new(b"22021"), "invalid byte sequence for encoding \"UTF8\": 0x00"))
 }
 
 /// The name of a type, qualified and quoted as SQL text needs it.

@@ -8,12 +8,15 @@ use super::PgError;
 use super::catch::catch;
 use super::raw;
 
+#[allow(clippy::cast_possible_wrap, reason = "small enum values")]
 const UTF8: i32 = pg_sys::pg_enc::PG_UTF8 as i32;
+#[allow(clippy::cast_possible_wrap, reason = "small enum values")]
+const SQL_ASCII: i32 = pg_sys::pg_enc::PG_SQL_ASCII as i32;
 
 fn is_utf8() -> bool {
     // SAFETY: reads a backend variable. SQL_ASCII means that no one knows, so bytes go as they are.
     let encoding = unsafe { raw::GetDatabaseEncoding() };
-    encoding == UTF8 || encoding == pg_sys::pg_enc::PG_SQL_ASCII as i32
+    encoding == UTF8 || encoding == SQL_ASCII
 }
 
 /// Text of the server as UTF-8.

@@ -43,10 +43,7 @@ pub unsafe fn run(fcinfo: pg_sys::FunctionCallInfo, body: Body) -> pg_sys::Datum
 }
 
 #[inline]
-unsafe fn attempt(
-    fcinfo: pg_sys::FunctionCallInfo,
-    body: Body,
-) -> Result<pg_sys::Datum, *mut pg_sys::ErrorData> {
+unsafe fn attempt(fcinfo: pg_sys::FunctionCallInfo, body: Body) -> Result<pg_sys::Datum, *mut pg_sys::ErrorData> {
     // SAFETY: as for `run`.
     let result = catch_unwind(AssertUnwindSafe(|| unsafe { body(&mut Call::new(fcinfo)) }));
     match result {

@@ -45,6 +45,7 @@ impl SqlState {
         [code[0], code[1]]
     }
 
+    #[allow(clippy::cast_sign_loss, reason = "six bits")]
     fn bytes(self) -> [u8; 5] {
         std::array::from_fn(|i| (((self.0 >> (6 * i)) & 0x3F) as u8).wrapping_add(b'0'))
     }

@@ -123,10 +123,9 @@ pub fn at_transaction_end(f: fn()) {
 
 unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _argument: *mut core::ffi::c_void) {
     use pg_sys::XactEvent as Event;
-    if matches!(event, Event::XACT_EVENT_COMMIT | Event::XACT_EVENT_ABORT | Event::XACT_EVENT_PREPARE) {
-        if let Some(f) = AT_END.get() {
-            // A panic in a commit callback would restart the whole cluster.
-            let _ = std::panic::catch_unwind(f);
-        }
+    let is_end = matches!(event, Event::XACT_EVENT_COMMIT | Event::XACT_EVENT_ABORT | Event::XACT_EVENT_PREPARE);
+    if is_end && let Some(f) = AT_END.get() {
+        // A panic in a commit callback would restart the whole cluster.
+        let _ = std::panic::catch_unwind(f);
     }
 }

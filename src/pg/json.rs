@@ -124,9 +124,12 @@ impl<'a> JsonWriter<'a> {
                 let bytes = unsafe { varlena_bytes(datum)? };
                 self.push(&from_server(bytes)?);
             }
+            // SAFETY: as above.
             JsonKind::Jsonb => self.push(&from_server(unsafe { c_function_bytes(raw::jsonb_out, datum)? })?),
             JsonKind::DateTime(r#type) => self.date_time(datum, pg_sys::Oid::from(*r#type))?,
+            // SAFETY: as above.
             JsonKind::Array => self.push(&from_server(unsafe { json_function(raw::array_to_json, datum)? })?),
+            // SAFETY: as above.
             JsonKind::Composite => self.push(&from_server(unsafe { json_function(raw::row_to_json, datum)? })?),
             JsonKind::Other(output) => {
                 let text = output_text(output, datum)?;

@@ -65,10 +65,12 @@ impl Procedure {
             let source = if is_null {
                 String::new()
             } else {
-                String::from_utf8_lossy(&super::encoding::from_server(super::datum::varlena_bytes(source)?)?).into_owned()
+                String::from_utf8_lossy(&super::encoding::from_server(super::datum::varlena_bytes(source)?)?)
+                    .into_owned()
             };
             let block = (*tuple).t_self.ip_blkid;
-            let place = (u64::from(block.bi_hi) << 32) | (u64::from(block.bi_lo) << 16) | u64::from((*tuple).t_self.ip_posid);
+            let place =
+                (u64::from(block.bi_hi) << 32) | (u64::from(block.bi_lo) << 16) | u64::from((*tuple).t_self.ip_posid);
             let xmin = (*(*tuple).t_data).t_choice.t_heap.t_xmin;
             let procedure = Self {
                 name: owned(form.proname.data.as_ptr()),
@@ -99,11 +101,8 @@ unsafe fn arguments(tuple: pg_sys::HeapTuple) -> Result<Vec<Argument>, PgError> 
             #[allow(clippy::cast_sign_loss, reason = "an ASCII letter")]
             let mode = if modes.is_null() { b'i' } else { *modes.add(i) as u8 };
             if matches!(mode, b'i' | b'b' | b'v') {
-                let name = if names.is_null() || (*names.add(i)).is_null() {
-                    String::new()
-                } else {
-                    c_text(*names.add(i))
-                };
+                let name =
+                    if names.is_null() || (*names.add(i)).is_null() { String::new() } else { c_text(*names.add(i)) };
                 list.push(Argument { name, r#type: TypeId(*types.add(i)) });
             }
         }

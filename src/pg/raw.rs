@@ -6,9 +6,8 @@
 use core::ffi::{c_char, c_int, c_long, c_void};
 
 use pgrx::pg_sys::{
-    Datum, ErrorData, FmgrInfo, FunctionCallInfo, HeapTuple, List, MemoryContext, Oid, ParamListInfo,
-    QueryEnvironment, RawParseMode, RawStmt, SPIExecuteOptions, SPIPlanPtr, TupleDesc, TupleTableSlot,
-    Tuplestorestate, bits32,
+    Datum, ErrorData, FmgrInfo, FunctionCallInfo, HeapTuple, List, MemoryContext, Oid, ParamListInfo, QueryEnvironment,
+    RawParseMode, RawStmt, SPIExecuteOptions, SPIPlanPtr, TupleDesc, TupleTableSlot, Tuplestorestate, bits32,
 };
 
 unsafe extern "C-unwind" {
@@ -82,7 +81,8 @@ unsafe extern "C-unwind" {
     pub(super) fn json_in(fcinfo: FunctionCallInfo) -> Datum;
     pub(super) fn numeric_out(fcinfo: FunctionCallInfo) -> Datum;
     pub(super) fn jsonb_out(fcinfo: FunctionCallInfo) -> Datum;
-    pub(super) fn JsonEncodeDateTime(buffer: *mut c_char, value: Datum, r#type: Oid, zone: *const c_int) -> *mut c_char;
+    pub(super) fn JsonEncodeDateTime(buffer: *mut c_char, value: Datum, r#type: Oid, zone: *const c_int)
+    -> *mut c_char;
     // lsyscache.c, catalog
     pub(super) fn getTypeOutputInfo(r#type: Oid, function: *mut Oid, is_varlena: *mut bool);
     pub(super) fn getTypeInputInfo(r#type: Oid, function: *mut Oid, io_param: *mut Oid);

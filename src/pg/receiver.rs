@@ -97,9 +97,8 @@ impl<'a> JsonReceiver<'a> {
                 SqlState::new(b"54000"),
                 format!("result of the query is larger than the limit of {} bytes", self.limit),
             );
-            error.hint = Some(
-                "Fetch fewer rows or columns; the limit is the setting alyx_functions.max_host_call.".to_owned(),
-            );
+            error.hint =
+                Some("Fetch fewer rows or columns; the limit is the setting alyx_functions.max_host_call.".to_owned());
             return Err(error);
         }
         Ok(())

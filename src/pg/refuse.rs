@@ -10,8 +10,8 @@ use std::cell::Cell;
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag;
 
-use super::{PgError, raw};
 use super::error::SqlState;
+use super::{PgError, raw};
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
@@ -131,8 +131,7 @@ unsafe fn variable(set: &pg_sys::VariableSetStmt) -> Option<&'static str> {
     }
     // SAFETY: the name is null or a NUL-terminated string.
     let name = unsafe { super::call::owned(set.name) }.to_ascii_lowercase();
-    let is_reset =
-        matches!(set.kind, pg_sys::VariableSetKind::VAR_RESET | pg_sys::VariableSetKind::VAR_SET_DEFAULT);
+    let is_reset = matches!(set.kind, pg_sys::VariableSetKind::VAR_RESET | pg_sys::VariableSetKind::VAR_SET_DEFAULT);
     match name.as_str() {
         "role" if is_reset => Some("RESET ROLE"),
         "role" => Some("SET ROLE"),

@@ -46,9 +46,7 @@ impl Role {
     /// Whether it may EXECUTE an SQL function.
     pub fn may_execute(self, function: u32) -> bool {
         // SAFETY: aclchk.c answers for any OID of pg_proc.
-        let result = unsafe {
-            pg_sys::pg_proc_aclcheck(pg_sys::Oid::from(function), self.0, pg_sys::ACL_EXECUTE.into())
-        };
+        let result = unsafe { pg_sys::pg_proc_aclcheck(pg_sys::Oid::from(function), self.0, pg_sys::ACL_EXECUTE) };
         result == pg_sys::AclResult::ACLCHECK_OK
     }
 }

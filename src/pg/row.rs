@@ -56,11 +56,7 @@ impl RowShape {
             escape(name.as_bytes(), &mut key);
             key.push(b':');
             Ok(Column {
-                kind: if attribute.attisdropped {
-                    JsonKind::Bool
-                } else {
-                    JsonKind::of(attribute.atttypid.to_u32())?
-                },
+                kind: if attribute.attisdropped { JsonKind::Bool } else { JsonKind::of(attribute.atttypid.to_u32())? },
                 r#type: attribute.atttypid.to_u32(),
                 typmod: attribute.atttypmod,
                 is_generated: attribute.attgenerated != 0,
@@ -90,12 +86,7 @@ impl RowShape {
     }
 
     /// Appends a row as a JSON object.
-    pub(super) fn write(
-        &self,
-        values: &[pg_sys::Datum],
-        nulls: &[bool],
-        out: &mut Vec<u8>,
-    ) -> Result<(), PgError> {
+    pub(super) fn write(&self, values: &[pg_sys::Datum], nulls: &[bool], out: &mut Vec<u8>) -> Result<(), PgError> {
         out.push(b'{');
         let mut first = true;
         for ((column, value), is_null) in self.columns.iter().zip(values).zip(nulls) {

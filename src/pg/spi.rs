@@ -73,6 +73,7 @@ pub(super) struct Connection(());
 impl Connection {
     pub(super) fn open() -> Result<Self, PgError> {
         // SAFETY: SPI_connect allocates its own contexts; `Drop` balances it.
+        #[allow(clippy::cast_possible_wrap, reason = "a small constant")]
         match unsafe { catch(|| raw::SPI_connect())? } {
             code if code == pg_sys::SPI_OK_CONNECT as c_int => Ok(Self(())),
             code => Err(spi_error("SPI_connect", code)),
@@ -100,9 +101,7 @@ fn bind(params: &[Param<'_>]) -> Result<(Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, C
     let mut nulls = Vec::with_capacity(params.len());
     for param in params {
         let (r#type, value) = match param {
-            Param::Text(text) => {
-                (pg_sys::TEXTOID, text.map(super::datum::text).transpose()?)
-            }
+            Param::Text(text) => (pg_sys::TEXTOID, text.map(super::datum::text).transpose()?),
             Param::Bytes(bytes) => (pg_sys::BYTEAOID, Some(varlena(bytes)?)),
             Param::Int(value) => (pg_sys::INT4OID, Some(pg_sys::Datum::from(*value))),
             Param::Json(text) => (pg_sys::JSONOID, Some(super::datum::text(text)?)),

@@ -14,9 +14,9 @@ use super::datum::{FromJson, c_string};
 use super::error::SqlState;
 use super::interrupt::SqlScope;
 use super::receiver::JsonReceiver;
-use super::trigger::TransitionTables;
 use super::role::{ReadOnlyScope, Role, RoleScope};
 use super::spi::{Connection, spi_error};
+use super::trigger::TransitionTables;
 use super::{PgError, raw, refuse};
 
 /// How many prepared statements a backend keeps; over that it starts afresh.
@@ -52,7 +52,11 @@ impl Statement<'_> {
         let _sql = SqlScope::open();
         let _role = RoleScope::guest(access.role);
         let _refusing = refuse::GuestSql::enter();
-        if self.can_fail { subtransaction(|| self.execute(access, limit, out)) } else { self.execute(access, limit, out) }
+        if self.can_fail {
+            subtransaction(|| self.execute(access, limit, out))
+        } else {
+            self.execute(access, limit, out)
+        }
     }
 
     fn execute(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
@@ -158,15 +162,7 @@ impl Plan {
             let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))?;
             let statement = refuse::check(tree)?;
             if given > 0 {
-                catch(|| {
-                    raw::parse_analyze_varparams(
-                        statement,
-                        text.as_ptr(),
-                        &mut types,
-                        &mut count,
-                        environment,
-                    )
-                })?;
+                catch(|| raw::parse_analyze_varparams(statement, text.as_ptr(), &mut types, &mut count, environment))?;
             }
             let plan = catch(|| raw::SPI_prepare(text.as_ptr(), count, types))?;
             if plan.is_null() {
@@ -174,8 +170,9 @@ impl Plan {
             }
             plan
         };
-        // SAFETY: `types` has `count` members once the parser has filled it.
+        // `types` has `count` members once the parser has filled it.
         let oids: &[pg_sys::Oid] = match usize::try_from(count) {
+            // SAFETY: as said.
             Ok(count) if count > 0 => unsafe { std::slice::from_raw_parts(types, count) },
             _ => &[],
         };

@@ -157,7 +157,11 @@ impl<'a> Trigger<'a> {
             escape(arg.as_bytes(), out);
         }
         out.push(b']');
-        if self.is_row() { self.write_rows(out)? } else { self.write_tables(out)? }
+        if self.is_row() {
+            self.write_rows(out)?
+        } else {
+            self.write_tables(out)?
+        }
         out.push(b'}');
         Ok(())
     }
@@ -297,10 +301,8 @@ impl TransitionTables {
         unsafe {
             let data = &*self.data;
             let environment = pg_sys::create_queryEnv();
-            let tables = [
-                ((*data.tg_trigger).tgnewtable, data.tg_newtable),
-                ((*data.tg_trigger).tgoldtable, data.tg_oldtable),
-            ];
+            let tables =
+                [((*data.tg_trigger).tgnewtable, data.tg_newtable), ((*data.tg_trigger).tgoldtable, data.tg_oldtable)];
             for (name, table) in tables {
                 if name.is_null() || table.is_null() {
                     continue;
