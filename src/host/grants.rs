@@ -2,6 +2,8 @@
 //! look anywhere else, because this is all that it is given.
 
 use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::rc::Rc;
 
 use alyx_manifest::{DatabaseAccess, LogPolicy};
 
@@ -15,6 +17,8 @@ pub struct Grants {
     pub name: String,
     /// The line that CONTEXT shows: function, version and export.
     pub label: String,
+    /// The same, for Postgres.
+    pub context: Rc<CStr>,
     /// Who owns it.
     pub owner: Role,
     /// Whether its SQL runs as the owner, whoever calls.

@@ -1,6 +1,7 @@
 //! `db_query` and `db_batch`: a guest's SQL, under the caller's role, with values bound and never spliced.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -52,7 +53,7 @@ pub(super) fn query(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
         return Ok(refusal);
     }
     let access = host.access();
-    let _context = ContextScope::push(&host.function.label);
+    let _context = ContextScope::push(Rc::clone(&host.function.context));
     let mut out = Vec::with_capacity(256);
     let can_fail = can_fail(query.catch);
     let result = run(&query, &access, can_fail, &mut out);
@@ -69,7 +70,7 @@ pub(super) fn batch(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
         return Ok(refusal);
     }
     let access = host.access();
-    let _context = ContextScope::push(&host.function.label);
+    let _context = ContextScope::push(Rc::clone(&host.function.context));
     let all = || {
         let mut out = b"{\"results\":[".to_vec();
         for (i, query) in batch.statements.iter().enumerate() {

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::CString;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -128,6 +129,12 @@ impl Target {
         Ok(target)
     }
 
+    /// Whether the export could look at its input: reading it takes a call of the host, and an export that leaves no
+    /// state makes none.
+    pub fn reads_input(&self) -> bool {
+        self.module.uses_extism() && !self.module.is_stateless(&self.export)
+    }
+
     /// The entry point of a function, kept until functions change.
     ///
     /// # Errors
@@ -221,6 +228,7 @@ fn grants_of(function: &Function, export: &str) -> Grants {
     let label = format!("alyx function \"{}\" version {}, export \"{export}\"", function.name, function.version);
     Grants {
         name: function.name.clone(),
+        context: CString::new(label.replace('\0', " ")).unwrap_or_default().into(),
         label,
         owner: function.owner,
         runs_as_owner: manifest.run_as == RunAs::Owner,

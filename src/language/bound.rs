@@ -43,6 +43,8 @@ pub(super) struct Bound {
     pub(super) result: TypeId,
     pub(super) target: Rc<Target>,
     pub(super) form: Form,
+    /// Whether the guest could look at its input at all; if not, none is made.
+    pub(super) reads_input: bool,
 }
 
 impl Bound {
@@ -114,7 +116,8 @@ fn bind(oid: u32) -> Result<Bound, PgError> {
     };
     let form = form(&procedure, &target.module, &target.export)?;
     let result = procedure.result.base()?;
-    Ok(Bound { procedure, result, target, form })
+    let reads_input = target.reads_input();
+    Ok(Bound { procedure, result, target, form, reads_input })
 }
 
 /// A binding runs with the function's grants and secrets, so only its owner may make one. Asked again at each first

@@ -53,7 +53,9 @@ fn scalars(call: &Call<'_>, bound: &Bound, arguments: &[Scalar], result: Option<
 
 fn value(call: &mut Call<'_>, bound: &Bound, input: &Input) -> Result<Reply, PgError> {
     let mut bytes = Vec::new();
-    write_input(call, input, &mut bytes)?;
+    if bound.reads_input {
+        write_input(call, input, &mut bytes)?;
+    }
     invoke::bytes(&bound.target, &bytes, bound.scope(), |out| output::reply(call, bound, out))
 }
 

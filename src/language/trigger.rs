@@ -14,8 +14,11 @@ use crate::pg::{Call, PgError, Reply, current_role};
 /// Called for a function that returns trigger.
 pub(super) fn row(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> {
     let Some(trigger) = Trigger::of(call)? else { return Err(not_a_trigger("a trigger")) };
-    let mut input = Vec::with_capacity(512);
-    event_of(bound).write(&mut input, |out| trigger.write(out))?;
+    let mut input = Vec::new();
+    if bound.reads_input {
+        input.reserve(1024);
+        event_of(bound).write(&mut input, |out| trigger.write(out))?;
+    }
     let is_deciding = trigger.is_row() && trigger.timing() != Timing::After;
     let scope = Scope { transition: trigger.transition_tables(), ..Scope::default() };
     invoke::bytes(&bound.target, &input, scope, |output| match output {

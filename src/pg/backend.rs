@@ -1,8 +1,9 @@
 //! Small facts about this backend: room on the stack, its data folder, settings, log lines.
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{CStr, c_char, c_int};
 use std::ffi::CString;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use pgrx::pg_sys;
@@ -121,13 +122,12 @@ pub fn report(level: Level, message: &str) -> Result<(), PgError> {
 
 /// Adds a line to the CONTEXT of any error raised while it lives.
 pub struct ContextScope {
-    callback: Box<(pg_sys::ErrorContextCallback, CString)>,
+    callback: Box<(pg_sys::ErrorContextCallback, Rc<CStr>)>,
 }
 
 impl ContextScope {
     /// Pushes the line.
-    pub fn push(line: &str) -> Self {
-        let line = CString::new(line.replace('\0', " ")).unwrap_or_default();
+    pub fn push(line: Rc<CStr>) -> Self {
         let mut callback = Box::new((
             pg_sys::ErrorContextCallback {
                 // SAFETY: the head of the backend's callback list.
@@ -152,7 +152,7 @@ impl Drop for ContextScope {
 }
 
 unsafe extern "C-unwind" fn add_context(line: *mut core::ffi::c_void) {
-    // SAFETY: `line` is the CString of a live ContextScope, passed as an argument.
+    // SAFETY: `line` is the string of a live ContextScope, passed as an argument.
     unsafe {
         raw::set_errcontext_domain(std::ptr::null());
         raw::errcontext_msg(c"%s".as_ptr(), line.cast::<c_char>());

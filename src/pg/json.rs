@@ -111,9 +111,10 @@ impl<'a> JsonWriter<'a> {
             JsonKind::Int(2) => self.integer(i64::from(datum.value() as i16)),
             JsonKind::Int(4) => self.integer(i64::from(datum.value() as i32)),
             JsonKind::Int(_) => self.integer(datum.value() as i64),
-            JsonKind::Float(output) => self.number(&output_text(output, datum)?),
             // SAFETY: the kind says what the datum is, here and below.
-            JsonKind::Numeric => self.number(&unsafe { c_function_text(raw::numeric_out, datum) }?),
+            JsonKind::Float(output) => self.number(unsafe { output_bytes(output, datum)? }),
+            // SAFETY: as above.
+            JsonKind::Numeric => self.number(unsafe { c_function_bytes(raw::numeric_out, datum)? }),
             JsonKind::Text => {
                 // SAFETY: as above; the detoasted bytes live until the context is reset, after this call.
                 let bytes = unsafe { varlena_bytes(datum)? };
@@ -132,8 +133,9 @@ impl<'a> JsonWriter<'a> {
             // SAFETY: as above.
             JsonKind::Composite => self.push(&from_server(unsafe { json_function(raw::row_to_json, datum)? })?),
             JsonKind::Other(output) => {
-                let text = output_text(output, datum)?;
-                escape(text.as_bytes(), self.out);
+                // SAFETY: as above.
+                let bytes = unsafe { output_bytes(output, datum)? };
+                escape(&from_server(bytes)?, self.out);
             }
         }
         Ok(())
@@ -165,12 +167,12 @@ impl<'a> JsonWriter<'a> {
         self.out.extend_from_slice(&digits[at..]);
     }
 
-    fn number(&mut self, text: &str) {
+    fn number(&mut self, text: &[u8]) {
         // JSON has no NaN and no infinity: to_jsonb writes these as strings.
-        if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E')) {
-            self.push(text.as_bytes());
+        if text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E')) {
+            self.push(text);
         } else {
-            escape(text.as_bytes(), self.out);
+            escape(text, self.out);
         }
     }
 
@@ -218,14 +220,13 @@ pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn output_text(output: &Output, datum: pg_sys::Datum) -> Result<String, PgError> {
+/// What a type's output function writes, in the current memory context.
+unsafe fn output_bytes<'a>(output: &Output, datum: pg_sys::Datum) -> Result<&'a [u8], PgError> {
     let mut info = super::datum::for_one_call(&output.0);
-    // SAFETY: the function is the output function of the datum's type; the text is copied before anything is freed.
+    // SAFETY: the caller pairs the output function with a datum of its type; it returns a NUL-terminated string.
     unsafe {
         let text = catch(|| raw::OutputFunctionCall(&mut info, datum))?;
-        let copy = owned(text);
-        pg_sys::pfree(text.cast());
-        Ok(copy)
+        Ok(core::ffi::CStr::from_ptr(text).to_bytes())
     }
 }
 
@@ -237,11 +238,6 @@ unsafe fn c_function_bytes<'a>(function: CFunction, datum: pg_sys::Datum) -> Res
         let text = catch(|| raw::DirectFunctionCall1Coll(function, pg_sys::InvalidOid, datum))?;
         Ok(core::ffi::CStr::from_ptr(text.cast_mut_ptr()).to_bytes())
     }
-}
-
-unsafe fn c_function_text(function: CFunction, datum: pg_sys::Datum) -> Result<String, PgError> {
-    // SAFETY: as for `c_function_bytes`.
-    unsafe { Ok(String::from_utf8_lossy(c_function_bytes(function, datum)?).into_owned()) }
 }
 
 unsafe fn json_function<'a>(function: CFunction, datum: pg_sys::Datum) -> Result<&'a [u8], PgError> {

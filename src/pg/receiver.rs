@@ -17,6 +17,7 @@ pub(super) struct JsonReceiver<'a> {
     public: pg_sys::DestReceiver,
     out: &'a mut Vec<u8>,
     limit: usize,
+    known: Option<Rc<RowShape>>,
     shape: Option<Rc<RowShape>>,
     scratch: pg_sys::MemoryContext,
     rows: u64,
@@ -24,7 +25,8 @@ pub(super) struct JsonReceiver<'a> {
 }
 
 impl<'a> JsonReceiver<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>, limit: usize) -> Self {
+    /// Appends to `out`. `known` is the shape that the statement's rows had when it last ran.
+    pub(super) fn new(out: &'a mut Vec<u8>, limit: usize, known: Option<Rc<RowShape>>) -> Self {
         out.extend_from_slice(b"{\"rows\":[");
         // SAFETY: a context below the current one, freed with it.
         let scratch = unsafe {
@@ -43,15 +45,15 @@ impl<'a> JsonReceiver<'a> {
             rDestroy: Some(nothing),
             mydest: pg_sys::CommandDest::DestSQLFunction,
         };
-        Self { public, out, limit, shape: None, scratch, rows: 0, error: None }
+        Self { public, out, limit, known, shape: None, scratch, rows: 0, error: None }
     }
 
     pub(super) fn as_dest(&mut self) -> *mut pg_sys::DestReceiver {
         std::ptr::from_mut(self).cast()
     }
 
-    /// Closes the answer. `processed` counts rows that were changed where no rows came back.
-    pub(super) fn finish(self, processed: u64) -> Result<(), PgError> {
+    /// Closes the answer and gives the shape of its rows. `processed` counts rows that were changed where none came back.
+    pub(super) fn finish(self, processed: u64) -> Result<Option<Rc<RowShape>>, PgError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -62,7 +64,7 @@ impl<'a> JsonReceiver<'a> {
         }
         let count = if self.shape.is_some() { self.rows.max(processed) } else { processed };
         self.out.extend_from_slice(format!(",\"row_count\":{count}}}").as_bytes());
-        Ok(())
+        Ok(self.shape)
     }
 
     fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), PgError> {
@@ -109,9 +111,11 @@ unsafe extern "C-unwind" fn startup(this: *mut pg_sys::DestReceiver, _operation:
     // SAFETY: `this` is the first field of our receiver.
     let receiver = unsafe { &mut *this.cast::<JsonReceiver<'_>>() };
     // SAFETY: the executor's descriptor is valid now, and all that is kept is copied.
-    match unsafe { RowShape::of(shape) } {
-        Ok(shape) => receiver.shape = Some(shape),
-        Err(error) => receiver.error = Some(error),
+    unsafe {
+        match receiver.known.take().filter(|known| known.is_of(shape)).map_or_else(|| RowShape::of(shape), Ok) {
+            Ok(shape) => receiver.shape = Some(shape),
+            Err(error) => receiver.error = Some(error),
+        }
     }
 }
 

@@ -10,6 +10,9 @@ use super::catch::catch;
 use super::json::{JsonKind, JsonWriter, escape};
 use super::raw;
 
+/// Columns of a row that is taken apart without an allocation.
+const FEW_COLUMNS: usize = 32;
+
 /// One column of a row.
 #[derive(Debug)]
 pub struct Column {
@@ -35,6 +38,25 @@ pub struct RowShape {
 }
 
 impl RowShape {
+    /// Whether this is the shape of a descriptor.
+    ///
+    /// # Safety
+    /// As for [`Self::of`].
+    pub(super) unsafe fn is_of(&self, descriptor: pg_sys::TupleDesc) -> bool {
+        // SAFETY: a tuple descriptor has natts attributes behind it; names are NUL-terminated.
+        unsafe {
+            let count = usize::try_from((*descriptor).natts).unwrap_or(0);
+            let attributes = std::slice::from_raw_parts((*descriptor).attrs.as_ptr(), count);
+            count == self.columns.len()
+                && attributes.iter().zip(&self.columns).all(|(attribute, column)| {
+                    attribute.atttypid.to_u32() == column.r#type
+                        && !attribute.attisdropped
+                        && core::ffi::CStr::from_ptr(attribute.attname.data.as_ptr()).to_bytes()
+                            == column.name.as_bytes()
+                })
+        }
+    }
+
     /// Reads a tuple descriptor.
     ///
     /// # Safety
@@ -119,10 +141,18 @@ impl RowShape {
         out: &mut Vec<u8>,
     ) -> Result<(), PgError> {
         let count = self.columns.len();
-        let mut values = vec![pg_sys::Datum::null(); count];
-        let mut nulls = vec![true; count];
+        let (mut few_values, mut few_nulls) = ([pg_sys::Datum::null(); FEW_COLUMNS], [true; FEW_COLUMNS]);
+        let (mut many_values, mut many_nulls) = (Vec::new(), Vec::new());
+        let (values, nulls) = match (few_values.get_mut(..count), few_nulls.get_mut(..count)) {
+            (Some(values), Some(nulls)) => (values, nulls),
+            _ => {
+                many_values.resize(count, pg_sys::Datum::null());
+                many_nulls.resize(count, true);
+                (many_values.as_mut_slice(), many_nulls.as_mut_slice())
+            }
+        };
         // SAFETY: both arrays have natts members, as heap_deform_tuple demands.
         unsafe { catch(|| raw::heap_deform_tuple(tuple, descriptor, values.as_mut_ptr(), nulls.as_mut_ptr()))? };
-        self.write(&values, &nulls, out)
+        self.write(values, nulls, out)
     }
 }

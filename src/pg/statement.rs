@@ -14,6 +14,7 @@ use super::datum::{FromJson, c_string};
 use super::error::SqlState;
 use super::interrupt::SqlScope;
 use super::receiver::JsonReceiver;
+use super::row::RowShape;
 use super::role::{ReadOnlyScope, Role, RoleScope};
 use super::spi::{Connection, spi_error};
 use super::trigger::TransitionTables;
@@ -71,7 +72,7 @@ impl Statement<'_> {
             }
         };
         let params = plan.bind(self.params)?;
-        let mut receiver = JsonReceiver::new(out, limit);
+        let mut receiver = JsonReceiver::new(out, limit, plan.shape.borrow().clone());
         let options = pg_sys::SPIExecuteOptions {
             params,
             read_only: access.uses_caller_snapshot,
@@ -87,7 +88,9 @@ impl Statement<'_> {
             return Err(refuse::by_spi(code).unwrap_or_else(|| spi_error("SPI_execute_plan", code)));
         }
         // SAFETY: SPI_processed is set by the call above.
-        receiver.finish(unsafe { pg_sys::SPI_processed })
+        let shape = receiver.finish(unsafe { pg_sys::SPI_processed })?;
+        plan.shape.replace(shape);
+        Ok(())
     }
 }
 
@@ -95,6 +98,8 @@ impl Statement<'_> {
 struct Plan {
     pointer: pg_sys::SPIPlanPtr,
     params: Vec<(pg_sys::Oid, FromJson)>,
+    /// The shape of its rows when it last ran.
+    shape: RefCell<Option<Rc<RowShape>>>,
 }
 
 impl Drop for Plan {
@@ -104,35 +109,49 @@ impl Drop for Plan {
     }
 }
 
-/// What the meaning of a statement's names depends on.
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    sql: String,
+/// What the meaning of a statement's names depends on, beside its text.
+struct Meaning {
     role: Role,
-    search_path: Vec<u8>,
+    search_path: Box<[u8]>,
+    plan: Rc<Plan>,
+}
+
+/// Plans by text; few texts have more than one meaning.
+#[derive(Default)]
+struct Plans {
+    count: usize,
+    by_text: HashMap<Box<str>, Vec<Meaning>>,
 }
 
 thread_local! {
-    static PLANS: RefCell<HashMap<Key, Rc<Plan>>> = RefCell::new(HashMap::new());
+    static PLANS: RefCell<Plans> = RefCell::default();
 }
 
 impl Plan {
     fn get(sql: &str, given: usize, role: Role) -> Result<Rc<Self>, PgError> {
-        // SAFETY: the setting is a NUL-terminated string for the life of the backend.
+        // SAFETY: the setting is null or a NUL-terminated string, and cannot change before it has been used.
         let search_path = unsafe {
             let path = pg_sys::namespace_search_path;
-            if path.is_null() { Vec::new() } else { CStr::from_ptr(path).to_bytes().to_vec() }
+            if path.is_null() { &[][..] } else { CStr::from_ptr(path).to_bytes() }
         };
-        let key = Key { sql: sql.to_owned(), role, search_path };
-        if let Some(plan) = PLANS.with(|plans| plans.borrow().get(&key).cloned()) {
+        let known = PLANS.with(|plans| {
+            let plans = plans.borrow();
+            let meanings = plans.by_text.get(sql)?;
+            let found = meanings.iter().find(|one| one.role == role && *one.search_path == *search_path)?;
+            Some(Rc::clone(&found.plan))
+        });
+        if let Some(plan) = known {
             return plan.check(given);
         }
+        let search_path = Box::from(search_path);
         let plan = Rc::new(Self::prepare(sql, given, None)?);
         // Taken out before it is dropped: a plan that is freed may call back into Postgres.
         let dropped = PLANS.with(|plans| {
             let mut plans = plans.borrow_mut();
-            let dropped = (plans.len() >= CACHE_LIMIT).then(|| std::mem::take(&mut *plans));
-            plans.insert(key, Rc::clone(&plan));
+            let dropped = (plans.count >= CACHE_LIMIT).then(|| std::mem::take(&mut *plans));
+            plans.count += 1;
+            let meaning = Meaning { role, search_path, plan: Rc::clone(&plan) };
+            plans.by_text.entry(Box::from(sql)).or_default().push(meaning);
             dropped
         });
         drop(dropped);
@@ -182,7 +201,7 @@ impl Plan {
             .collect::<Result<Vec<_>, _>>()?;
         // SAFETY: a plan that SPI_prepare has just made; from here on `Drop` owns it.
         unsafe { catch(|| raw::SPI_keepplan(pointer))? };
-        Ok(Self { pointer, params })
+        Ok(Self { pointer, params, shape: RefCell::default() })
     }
 
     fn bind(&self, values: &[&RawValue]) -> Result<pg_sys::ParamListInfo, PgError> {

@@ -48,7 +48,15 @@ pub struct Trigger<'a> {
 
 type Shapes = HashMap<u32, (u64, Rc<RowShape>)>;
 
+/// Heads by trigger, relation and operation, under the generation of relations that they were written in.
+type Heads = (u64, HashMap<(u32, u32, u32), Vec<u8>>);
+
+/// The bits of an event that its head depends on.
+const EVENT_MASK: u32 =
+    pg_sys::TRIGGER_EVENT_OPMASK | pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_TIMINGMASK;
+
 thread_local! {
+    static HEADS: RefCell<Heads> = RefCell::new((0, HashMap::new()));
     static SHAPES: RefCell<Shapes> = RefCell::new(HashMap::new());
 }
 
@@ -115,6 +123,29 @@ impl<'a> Trigger<'a> {
 
     /// Appends the event's `database` object.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
+        self.write_head(out);
+        if self.is_row() { self.write_rows(out)? } else { self.write_tables(out)? }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// What is the same for every row that one trigger sees of one operation, written once and then copied.
+    fn write_head(&self, out: &mut Vec<u8>) {
+        // SAFETY: both are valid for the whole call.
+        let (trigger, relation) =
+            unsafe { ((*self.data.tg_trigger).tgoid.to_u32(), (*self.data.tg_relation).rd_id.to_u32()) };
+        let key = (trigger, relation, self.data.tg_event & EVENT_MASK);
+        let generation = inval::relations();
+        HEADS.with(|heads| {
+            let mut heads = heads.borrow_mut();
+            if heads.0 != generation {
+                *heads = (generation, HashMap::new());
+            }
+            out.extend_from_slice(heads.1.entry(key).or_insert_with(|| self.head()));
+        });
+    }
+
+    fn head(&self) -> Vec<u8> {
         let op: &[u8] = match self.operation() {
             Operation::Insert => b"INSERT",
             Operation::Update => b"UPDATE",
@@ -136,8 +167,8 @@ impl<'a> Trigger<'a> {
             let args = (0..usize::try_from(trigger.tgnargs).unwrap_or(0)).map(|i| owned(*trigger.tgargs.add(i)));
             (schema, table, owned(trigger.tgname), args.collect::<Vec<_>>())
         };
-        out.extend_from_slice(b"{\"op\":");
-        escape(op, out);
+        let mut out = b"{\"op\":".to_vec();
+        escape(op, &mut out);
         for (key, value) in [
             (&b"timing"[..], timing),
             (b"level", level),
@@ -145,25 +176,19 @@ impl<'a> Trigger<'a> {
             (b"table", table.as_bytes()),
             (b"trigger", trigger.as_bytes()),
         ] {
-            field(key, out);
-            escape(value, out);
+            field(key, &mut out);
+            escape(value, &mut out);
         }
-        field(b"args", out);
+        field(b"args", &mut out);
         out.push(b'[');
         for (i, arg) in args.iter().enumerate() {
             if i > 0 {
                 out.push(b',');
             }
-            escape(arg.as_bytes(), out);
+            escape(arg.as_bytes(), &mut out);
         }
         out.push(b']');
-        if self.is_row() {
-            self.write_rows(out)?
-        } else {
-            self.write_tables(out)?
-        }
-        out.push(b'}');
-        Ok(())
+        out
     }
 
     fn write_rows(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
