@@ -61,6 +61,34 @@ fn functions_versions_triggers_and_grants_survive() {
 }
 
 #[test]
+fn an_archive_restored_by_several_processes() {
+    let mut db = Db::new("dump_archive");
+    db.deploy_outcome("mark", r#"{"row": {"v": "marked"}}"#);
+    db.run("CREATE TABLE t (id int, v text); CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION mark(); INSERT INTO t VALUES (1)");
+    let mut target = Db::empty(Server::shared(), "dump_archive_target");
+    let archive = std::env::temp_dir().join(format!("{}.dump", db.name()));
+    let dumped = db
+        .server()
+        .client_program("pg_dump", db.name())
+        .args(["--format=custom", "--file"])
+        .arg(&archive)
+        .output()
+        .expect("pg_dump runs");
+    assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+    let restored = target
+        .server()
+        .client_program("pg_restore", target.name())
+        .args(["--jobs=3", "--exit-on-error"])
+        .arg(&archive)
+        .output()
+        .expect("pg_restore runs");
+    let _ = std::fs::remove_file(&archive);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    assert_eq!(target.value("INSERT INTO t VALUES (2) RETURNING v"), "marked");
+    assert_eq!(target.value("SELECT count(*) FROM t WHERE v = 'marked'"), "2");
+}
+
+#[test]
 fn a_database_made_from_a_template_works_too() {
     let mut db = Db::new("dump_template");
     db.deploy_guest("echo");

@@ -157,6 +157,44 @@ fn nothing_dangerous_is_granted_to_public() {
 }
 
 #[test]
+fn the_private_functions_below_the_public_ones_check_for_themselves() {
+    let mut db = Db::new("privileges_private");
+    let (owner, stranger) = (db.deployer("owner"), db.role("stranger"));
+    db.session_as(&owner).deploy("echo", &guest("echo"), "env: {TOKEN: secret}\n");
+    let private = db.rows(
+        "SELECT p.proname, p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+          WHERE n.nspname = 'alyx' AND p.prokind = 'f' ORDER BY 1",
+    );
+    assert!(!private.is_empty());
+    let mut session = db.session_as(&stranger);
+    for call in [
+        "alyx._deploy('echo', '\\x0061736d01000000', NULL)",
+        "alyx._rollback('echo', 1)",
+        "alyx._drop('echo', true)",
+        "alyx._set_env('echo', 'A', 'b')",
+        "alyx._attach('echo', 'pg_class', '{}')",
+        "alyx._detach('echo', 'pg_class')",
+        "alyx._owned('echo')",
+        "alyx._check('\\x0061736d01000000', NULL)",
+    ] {
+        let refusal = session.refusal(&format!("SELECT {call}"));
+        assert!(["42501", "42883"].contains(&refusal.code.as_str()), "{call}: {refusal}; there are {private:?}");
+    }
+    // The handler and the validator are for Postgres alone; called by hand they must not crash.
+    for call in [
+        "alyx._call()",
+        "alyx._validate('alyx._validate(oid)'::regprocedure)",
+        "alyx._validate(0)",
+        "alyx._validate(NULL)",
+    ] {
+        let _ = session.attempt(&format!("SELECT {call}"));
+        let _ = db.attempt(&format!("SELECT {call}"));
+        assert_eq!(db.value("SELECT 1"), "1", "after {call}");
+    }
+    assert_eq!(db.value("SELECT echo('1')"), "1");
+}
+
+#[test]
 fn every_security_definer_function_fixes_its_search_path() {
     let mut db = Db::new("privileges_definer");
     let loose = db.rows(
