@@ -136,23 +136,3 @@ fn polymorphic_arguments_are_served_or_refused_but_never_guessed() {
         Err(refusal) => assert!(["0A000", "42P13"].contains(&refusal.code.as_str()), "{refusal}"),
     }
 }
-
-#[test]
-fn an_input_schema_is_enforced() {
-    let mut db = db("arguments_schema");
-    db.deploy(
-        "order",
-        &guest("echo"),
-        "input: { order_id: {type: integer, required: true}, note: {type: string, maxLength: 5} }\n",
-    );
-    assert_eq!(
-        db.value("SELECT \"order\"('{\"order_id\": 1, \"note\": \"short\"}')"),
-        r#"{"note": "short", "order_id": 1}"#
-    );
-    for (input, path) in
-        [(r#"{"order_id": "x"}"#, "order_id"), ("{}", "order_id"), (r#"{"order_id": 1, "note": "too long"}"#, "note")]
-    {
-        let refusal = db.refused(&format!("SELECT \"order\"({})", literal(input)), "22023");
-        assert!(refusal.says(path), "{input}: {refusal}");
-    }
-}

@@ -177,12 +177,3 @@ fn an_array_is_a_set() {
     let refusal = db.refusal("SELECT * FROM ints('{\"a\": 1}')");
     assert_ne!(refusal.code, "XX000", "{refusal}");
 }
-
-#[test]
-fn an_output_schema_is_enforced() {
-    let mut db = db("results_schema");
-    db.deploy("checked", &guest("echo"), "output: { status: {type: string, required: true} }\n");
-    assert_eq!(db.value("SELECT checked('{\"status\": \"ok\"}')"), r#"{"status": "ok"}"#);
-    let refusal = db.refused("SELECT checked('{\"status\": 5}')", "22023");
-    assert!(refusal.says("status"), "{refusal}");
-}

@@ -135,6 +135,25 @@ fn a_trigger_fired_by_a_superuser_runs_as_its_owner() {
 }
 
 #[test]
+fn a_superuser_is_not_caught_by_a_deferred_trigger() {
+    let mut db = Db::new("rls_deferred");
+    let owner = db.deployer("owner");
+    let mut session = db.session_as(&owner);
+    session.deploy("ask", &guest("ask"), "");
+    session.run(
+        "CREATE FUNCTION query(jsonb) RETURNS jsonb LANGUAGE wasm AS 'ask:db_query';
+         CREATE TABLE trap (id int); CREATE TABLE caught (role text);
+         CREATE FUNCTION spring() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO caught VALUES (current_user); RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER late AFTER INSERT ON trap DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spring()",
+    );
+    // What the owner's guest sets off in a superuser's transaction must not run as the superuser when it ends.
+    let _ = db.attempt(r#"SELECT query('{"sql": "INSERT INTO trap VALUES (1)"}')"#);
+    assert_eq!(db.rows("SELECT role FROM caught WHERE role = 'postgres'"), [""; 0]);
+    db.run(r#"SELECT query('{"sql": "SET search_path = evil, public"}')"#);
+    assert!(!db.value("SHOW search_path").contains("evil"), "settings of the guest end with it");
+}
+
+#[test]
 fn the_event_names_the_callers_role() {
     let mut db = Db::new("rls_event_role");
     let (ann, _) = notes(&mut db);
