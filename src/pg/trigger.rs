@@ -52,8 +52,7 @@ type Shapes = HashMap<u32, (u64, Rc<RowShape>)>;
 type Heads = (u64, HashMap<(u32, u32, u32), Vec<u8>>);
 
 /// The bits of an event that its head depends on.
-const EVENT_MASK: u32 =
-    pg_sys::TRIGGER_EVENT_OPMASK | pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_TIMINGMASK;
+const EVENT_MASK: u32 = pg_sys::TRIGGER_EVENT_OPMASK | pg_sys::TRIGGER_EVENT_ROW | pg_sys::TRIGGER_EVENT_TIMINGMASK;
 
 thread_local! {
     static HEADS: RefCell<Heads> = RefCell::new((0, HashMap::new()));
@@ -124,7 +123,11 @@ impl<'a> Trigger<'a> {
     /// Appends the event's `database` object.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
         self.write_head(out);
-        if self.is_row() { self.write_rows(out)? } else { self.write_tables(out)? }
+        if self.is_row() {
+            self.write_rows(out)?
+        } else {
+            self.write_tables(out)?
+        }
         out.push(b'}');
         Ok(())
     }

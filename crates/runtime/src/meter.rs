@@ -111,7 +111,11 @@ impl ResourceLimiter for Meter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        // wasmtime gives the pool's maximum where the module declares none; that one is above any limit of ours, so
+        // only what lies below is the module's own word.
+        let own_maximum =
+            maximum.filter(|maximum| u64::try_from(*maximum).is_ok_and(|own| own <= self.table_limit.into()));
+        if own_maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
