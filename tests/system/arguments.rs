@@ -1,6 +1,6 @@
 //! How SQL arguments reach the guest: `echo` shows its input.
 
-use alyx_tests::{Db, guest, literal};
+use alyx_tests::Db;
 
 fn db(test: &str) -> Db {
     let mut db = Db::new(test);

@@ -226,6 +226,27 @@ fn values_of_all_common_types_look_as_to_jsonb_shows_them() {
 }
 
 #[test]
+fn names_that_change_between_events() {
+    let mut db = db("events_renamed");
+    db.run("CREATE SCHEMA one; CREATE TABLE one.t (a int); CREATE TRIGGER tr AFTER INSERT ON one.t FOR EACH ROW EXECUTE FUNCTION recorder()");
+    let mut other = db.session();
+    db.run("INSERT INTO one.t VALUES (1)");
+    assert_has(&events(&mut db)[0], &json!({"schema": "one", "table": "t", "trigger": "tr", "new": {"a": 1}}));
+    // From another session, so that only an invalidation can tell.
+    for (rename, insert, wanted) in [
+        ("ALTER SCHEMA one RENAME TO two", "INSERT INTO two.t VALUES (1)", json!({"schema": "two"})),
+        ("ALTER TABLE two.t RENAME TO u", "INSERT INTO two.u VALUES (1)", json!({"schema": "two", "table": "u"})),
+        ("ALTER TABLE two.u RENAME a TO b", "INSERT INTO two.u VALUES (1)", json!({"new": {"b": 1}})),
+        ("ALTER TRIGGER tr ON two.u RENAME TO tr2", "INSERT INTO two.u VALUES (1)", json!({"trigger": "tr2"})),
+        ("ALTER TABLE two.u SET SCHEMA public", "INSERT INTO public.u VALUES (1)", json!({"schema": "public"})),
+    ] {
+        other.run(rename);
+        db.run(insert);
+        assert_has(&events(&mut db)[0], &wanted);
+    }
+}
+
+#[test]
 fn constraint_and_deferred_triggers() {
     let mut db = db("events_deferred");
     db.run(

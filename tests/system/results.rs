@@ -1,6 +1,6 @@
 //! How the guest's output becomes an SQL value: `echo` returns what the test gives it.
 
-use alyx_tests::{Db, guest};
+use alyx_tests::Db;
 
 fn db(test: &str) -> Db {
     let mut db = Db::new(test);

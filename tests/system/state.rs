@@ -12,7 +12,7 @@ fn db(test: &str, instances: &str) -> Db {
     db
 }
 
-fn count(session: &mut alyx_tests::Session) -> String {
+fn tally(session: &mut alyx_tests::Session) -> String {
     session.value("SELECT tally('{}')")
 }
 
@@ -20,7 +20,7 @@ fn count(session: &mut alyx_tests::Session) -> String {
 fn fresh_forgets_everything() {
     let mut db = db("state_fresh", "fresh");
     for _ in 0..3 {
-        assert_eq!(count(&mut db), "1");
+        assert_eq!(tally(&mut db), "1");
         assert_eq!(db.value("SELECT count_number(0)"), "1");
     }
     assert_eq!(db.rows("SELECT DISTINCT tally('{}'), count_number(i) FROM generate_series(1, 5) i"), ["1|1"]);
@@ -37,34 +37,34 @@ fn fresh_is_the_default() {
 fn transaction_remembers_until_its_end() {
     let mut db = db("state_transaction", "transaction");
     db.run("BEGIN");
-    assert_eq!([count(&mut db), count(&mut db), count(&mut db)], ["1", "2", "3"]);
+    assert_eq!([tally(&mut db), tally(&mut db), tally(&mut db)], ["1", "2", "3"]);
     db.run("COMMIT");
-    assert_eq!(count(&mut db), "1");
-    assert_eq!(count(&mut db), "1");
+    assert_eq!(tally(&mut db), "1");
+    assert_eq!(tally(&mut db), "1");
     db.run("BEGIN");
-    assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
+    assert_eq!([tally(&mut db), tally(&mut db)], ["1", "2"]);
     db.run("ROLLBACK");
-    assert_eq!(count(&mut db), "1");
+    assert_eq!(tally(&mut db), "1");
     assert_eq!(db.value("SELECT max(count_number(i)) FROM generate_series(1, 5) i"), "5");
 }
 
 #[test]
 fn session_remembers_across_transactions_but_not_across_sessions() {
     let mut db = db("state_session", "session");
-    assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
+    assert_eq!([tally(&mut db), tally(&mut db)], ["1", "2"]);
     db.run("BEGIN");
-    assert_eq!(count(&mut db), "3");
+    assert_eq!(tally(&mut db), "3");
     db.run("ROLLBACK");
-    assert_eq!(count(&mut db), "4");
-    assert_eq!(count(&mut db.session()), "1");
+    assert_eq!(tally(&mut db), "4");
+    assert_eq!(tally(&mut db.session()), "1");
 }
 
 #[test]
 fn a_trap_a_cancel_and_a_limit_end_the_memory() {
     let mut db = db("state_trap", "session");
-    assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
+    assert_eq!([tally(&mut db), tally(&mut db)], ["1", "2"]);
     db.refused("SELECT count_trap('x')", "38000");
-    assert_eq!(count(&mut db), "1", "an instance that trapped is not used again");
+    assert_eq!(tally(&mut db), "1", "an instance that trapped is not used again");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn roles_do_not_share_an_instance() {
     db.run("GRANT EXECUTE ON FUNCTION tally(jsonb) TO PUBLIC");
     let as_role = |db: &mut Db, role: &str| {
         db.run(&format!("SET ROLE {role}"));
-        let counted = count(db);
+        let counted = tally(db);
         db.run("RESET ROLE");
         counted
     };
@@ -92,9 +92,47 @@ fn roles_do_not_share_an_instance() {
 #[test]
 fn a_new_version_begins_anew() {
     let mut db = db("state_version", "session");
-    assert_eq!([count(&mut db), count(&mut db)], ["1", "2"]);
+    assert_eq!([tally(&mut db), tally(&mut db)], ["1", "2"]);
     db.deploy("tally", &guest("counter"), "instances: session\nentrypoint: count\ntimeout: 5s\n");
-    assert_eq!(count(&mut db), "1");
+    assert_eq!(tally(&mut db), "1");
+}
+
+#[test]
+fn a_function_dropped_and_deployed_again_is_another() {
+    let mut db = Db::new("state_again");
+    for instances in ["session", "transaction"] {
+        db.deploy("f", &guest("configured"), &format!("instances: {instances}\nenv: {{OUTCOME: '\"old\"'}}\n"));
+        assert_eq!(db.value("SELECT f('{}')"), "\"old\"", "{instances}");
+        db.run("SELECT fn_drop('f', true)");
+        db.deploy("f", &guest("configured"), &format!("instances: {instances}\nenv: {{OUTCOME: '\"new\"'}}\n"));
+        assert_eq!(
+            db.value("SELECT f('{}')"),
+            "\"new\"",
+            "{instances}: the name and version are the same, the function is not"
+        );
+        db.run("SELECT fn_drop('f', true)");
+        db.deploy("f", &guest("echo"), &format!("instances: {instances}\n"));
+        assert_eq!(db.value("SELECT f('7')"), "7", "{instances}: other code under the same name and version");
+        db.run("SELECT fn_drop('f', true)");
+    }
+}
+
+#[test]
+fn a_kept_instance_sees_env_that_was_set_later() {
+    let mut db = Db::new("state_env");
+    db.deploy("f", &guest("configured"), "instances: session\nenv: {OUTCOME: '1'}\n");
+    assert_eq!(db.value("SELECT f('{}')"), "1");
+    db.run("SELECT fn_set_env('f', 'OUTCOME', '2')");
+    assert_eq!(db.value("SELECT f('{}')"), "2");
+}
+
+#[test]
+fn errors_of_a_shared_instance_name_the_export_that_was_called() {
+    let mut db = db("state_context", "session");
+    tally(&mut db);
+    let refusal = db.refused("SELECT count_trap('x')", "38000");
+    assert!(refusal.context.contains("count_then_trap"), "{refusal}");
+    assert_eq!(tally(&mut db), "1");
 }
 
 #[test]
