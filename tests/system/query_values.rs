@@ -158,3 +158,17 @@ fn duplicate_and_odd_column_names_do_no_harm() {
     let reply = db.json(r#"SELECT query('{"sql": "SELECT 1 AS \"a \"\" b\", 2 AS x, 3 AS x, 4"}')"#);
     assert_eq!((&reply["rows"][0]["a \" b"], &reply["row_count"]), (&json!(1), &json!(1)), "{reply}");
 }
+
+#[test]
+fn a_parameter_that_is_not_used_is_no_internal_error() {
+    let mut db = db("query_unused");
+    for sql in ["SELECT $2::int AS v", "SELECT $70000::int AS v"] {
+        let request = json!({"sql": sql, "params": [1, 2]}).to_string();
+        let reply = db.json(&format!("SELECT query({})", literal(&request)));
+        // Served, or refused in Postgres' words (42P18) or ours.
+        assert!(
+            reply["rows"][0]["v"] == 2 || reply["error"]["code"].as_str().is_some_and(|code| code != "XX000"),
+            "{sql}: {reply}"
+        );
+    }
+}

@@ -177,3 +177,20 @@ fn an_array_is_a_set() {
     let refusal = db.refusal("SELECT * FROM ints('{\"a\": 1}')");
     assert_ne!(refusal.code, "XX000", "{refusal}");
 }
+
+#[test]
+fn a_record_takes_the_shape_that_the_query_asks_for() {
+    let mut db = db("results_record");
+    db.run(
+        "CREATE FUNCTION rec(json) RETURNS record LANGUAGE wasm AS 'echo';
+         CREATE FUNCTION recs(json) RETURNS SETOF record LANGUAGE wasm AS 'echo';
+         CREATE FUNCTION ints(json) RETURNS SETOF int LANGUAGE wasm AS 'echo'",
+    );
+    assert_eq!(db.value(r#"SELECT * FROM rec('{"b": "x", "a": 1}') AS t(a int, b text)"#), "1|x");
+    assert_eq!(db.rows(r#"SELECT * FROM recs('[{"a": 1}, {"b": "y"}]') AS t(a int, b text)"#), ["1|NULL", "NULL|y"]);
+    db.refused(r#"SELECT rec('{"a": 1}')"#, "0A000");
+    assert_eq!(db.rows("SELECT * FROM ROWS FROM (ints('[1, 2]'), ints('[3]')) WITH ORDINALITY"), ["1|3|1", "2|NULL|2"]);
+    db.run("BEGIN; DECLARE c SCROLL CURSOR FOR SELECT * FROM ints('[1, 2, 3]'); MOVE ALL IN c");
+    assert_eq!(db.rows("FETCH BACKWARD 2 FROM c"), ["3", "2"]);
+    db.run("ROLLBACK");
+}
