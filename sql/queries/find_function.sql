@@ -11,7 +11,9 @@ SELECT f.name, f.owner::pg_catalog.oid, f.version, v.sha256, v.manifest, v.expor
           AND p.pronargs OPERATOR(pg_catalog.=) 1::pg_catalog.int2
           AND p.proargtypes[0] OPERATOR(pg_catalog.=) 'pg_catalog.jsonb'::pg_catalog.regtype
           AND l.lanname OPERATOR(pg_catalog.=) 'wasm'::pg_catalog.name
-          AND p.prosrc OPERATOR(pg_catalog.=) f.name)
+          AND p.prosrc OPERATOR(pg_catalog.=) f.name
+          -- Made by someone without the owner's rights it cannot be called, so it must not grant calls either.
+          AND pg_catalog.pg_has_role(p.proowner, f.owner::pg_catalog.oid, 'USAGE'))
 FROM alyx._function f
 JOIN alyx._version v ON v.function OPERATOR(pg_catalog.=) f.name AND v.version OPERATOR(pg_catalog.=) f.version
 WHERE f.name OPERATOR(pg_catalog.=) $1

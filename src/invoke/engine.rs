@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use alyx_manifest::Manifest;
@@ -14,7 +15,8 @@ use crate::pg::{PgError, backend, interrupt, inval};
 use crate::{catalog, settings};
 
 thread_local! {
-    static RUNTIME: OnceCell<Rc<Runtime<GuestHost>>> = const { OnceCell::new() };
+    // Never dropped: it lives as long as the process.
+    static RUNTIME: ManuallyDrop<OnceCell<Rc<Runtime<GuestHost>>>> = const { ManuallyDrop::new(OnceCell::new()) };
 }
 
 fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CString;
+use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -82,7 +83,8 @@ type EntryPoints = HashMap<(String, i32), Rc<Target>>;
 
 thread_local! {
     // By function and version; emptied whenever functions change.
-    static ENTRY_POINTS: RefCell<(u64, EntryPoints)> = RefCell::new((0, HashMap::new()));
+    // Never dropped with the process: unmapping instances one by one would only delay its end.
+    static ENTRY_POINTS: ManuallyDrop<RefCell<(u64, EntryPoints)>> = ManuallyDrop::default();
     static SHELVES: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use alyx_runtime::{ExportSignature, Module, ValueType};
@@ -56,7 +57,8 @@ impl Bound {
 }
 
 thread_local! {
-    static BOUND: RefCell<(u64, HashMap<u32, Rc<Bound>>)> = RefCell::new((0, HashMap::new()));
+    // Never dropped with the process: unmapping instances one by one would only delay its end.
+    static BOUND: ManuallyDrop<RefCell<(u64, HashMap<u32, Rc<Bound>>)>> = ManuallyDrop::default();
 }
 
 /// The bound function behind a call, remembered in the query's plan while no function changes.

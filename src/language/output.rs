@@ -31,8 +31,14 @@ pub(super) fn reply(call: &mut Call<'_>, bound: &Bound, output: Option<&[u8]>) -
             Reply::text(text)
         }
         TypeId::JSON | TypeId::JSONB => {
-            let json = json(bound, bytes)?;
-            Reply::json(json.get().as_bytes(), result)
+            std::str::from_utf8(bytes).map_err(|e| bad(bound, &format!("it is not valid UTF-8: {e}")))?;
+            // The type's own input function reads it anyway; its complaint is about the guest, not about the caller.
+            Reply::json(bytes, result).map_err(|error| match &error.sqlstate.class() {
+                b"22" => {
+                    bad(bound, &format!("it is not valid JSON: {}", error.detail.as_deref().unwrap_or("cut short")))
+                }
+                _ => error,
+            })
         }
         TypeId::RECORD => match &*json(bound, bytes)? {
             json if json.get() == "null" => Ok(Reply::NULL),
@@ -48,7 +54,7 @@ fn json(bound: &Bound, bytes: &[u8]) -> Result<Box<RawValue>, PgError> {
 }
 
 fn bad(bound: &Bound, detail: &str) -> PgError {
-    let mut shown = detail.to_owned();
+    let mut shown = detail.trim_end_matches('.').to_owned();
     if let Some(first) = shown.get_mut(..1) {
         first.make_ascii_uppercase();
     }

@@ -10,7 +10,7 @@ use crate::pg::{Call, PgError, Procedure, Reply, backend};
 /// there, and the first call checks the same.
 pub(super) fn validate(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let Some(oid) = call.oid(0) else { return Ok(Reply::VOID) };
-    if !backend::checks_function_bodies() {
+    if !call.may_validate(oid)? || !backend::checks_function_bodies() {
         return Ok(Reply::VOID);
     }
     let procedure = Procedure::read(oid)?;

@@ -266,6 +266,18 @@ impl Call<'_> {
         }
     }
 
+    /// Whether the validator that is being called may look at this function: a check of Postgres' own, since anyone can
+    /// call a validator by hand.
+    pub fn may_validate(&self, function: u32) -> Result<bool, PgError> {
+        // SAFETY: catalog look-ups, which raise when the caller may not.
+        unsafe {
+            catch(|| {
+                let own = pg_sys::Oid::from(self.function());
+                raw::CheckFunctionValidatorAccess(own, pg_sys::Oid::from(function))
+            })
+        }
+    }
+
     /// An OID argument (of any reg* type).
     pub fn oid(&self, index: usize) -> Option<u32> {
         #[allow(clippy::cast_possible_truncation, reason = "the bits of an OID")]

@@ -83,6 +83,7 @@ unsafe extern "C-unwind" {
     pub(super) fn jsonb_out(fcinfo: FunctionCallInfo) -> Datum;
     pub(super) fn JsonEncodeDateTime(buffer: *mut c_char, value: Datum, r#type: Oid, zone: *const c_int)
     -> *mut c_char;
+    pub(super) fn CheckFunctionValidatorAccess(validator: Oid, function: Oid) -> bool;
     // lsyscache.c, catalog
     pub(super) fn getTypeOutputInfo(r#type: Oid, function: *mut Oid, is_varlena: *mut bool);
     pub(super) fn getTypeInputInfo(r#type: Oid, function: *mut Oid, io_param: *mut Oid);

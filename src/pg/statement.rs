@@ -4,6 +4,7 @@ use core::ffi::c_int;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use pgrx::pg_sys;
@@ -124,7 +125,8 @@ struct Plans {
 }
 
 thread_local! {
-    static PLANS: RefCell<Plans> = RefCell::default();
+    // Never dropped: at the end of the process Postgres has cleaned up, and no plan can be freed any more.
+    static PLANS: ManuallyDrop<RefCell<Plans>> = ManuallyDrop::default();
 }
 
 impl Plan {
