@@ -4,10 +4,16 @@ use alyx_manifest::{Manifest, SqlFunction};
 
 use crate::error::Error;
 use crate::pg::spi::{self, Cell, Param};
-use crate::pg::{PgError, quote_identifier};
+use crate::pg::{PgError, Role, quote_identifier};
 
 /// Makes what is missing. What is there and ours stays as it is, with its grants.
-pub(super) fn reconcile(name: &str, schema: &str, manifest: &Manifest, has_entry: bool) -> Result<(), PgError> {
+pub(super) fn reconcile(
+    name: &str,
+    schema: &str,
+    manifest: &Manifest,
+    owner: Role,
+    has_entry: bool,
+) -> Result<(), PgError> {
     let qualified = format!("{}.{}", quote_identifier(schema), quote_identifier(name));
     if has_entry {
         ensure(
@@ -15,8 +21,9 @@ pub(super) fn reconcile(name: &str, schema: &str, manifest: &Manifest, has_entry
             &format!("{qualified}(pg_catalog.jsonb)"),
             "pg_catalog.jsonb",
             name,
+            owner,
         )?;
-        ensure(&format!("{qualified}()"), &format!("{qualified}()"), "pg_catalog.trigger", name)?;
+        ensure(&format!("{qualified}()"), &format!("{qualified}()"), "pg_catalog.trigger", name, owner)?;
     }
     for function in &manifest.sql {
         create_listed(name, schema, function)?;
@@ -24,12 +31,15 @@ pub(super) fn reconcile(name: &str, schema: &str, manifest: &Manifest, has_entry
     Ok(())
 }
 
-fn ensure(header: &str, signature: &str, returns: &str, name: &str) -> Result<(), PgError> {
+fn ensure(header: &str, signature: &str, returns: &str, name: &str, owner: Role) -> Result<(), PgError> {
     let rows = spi::query(include_str!("../../sql/queries/find_procedure.sql"), &[Param::Text(Some(signature))])?;
     if let Some(row) = rows.into_iter().next() {
         let mut cells = row.into_iter().map(Cell::text);
-        let (language, source) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
-        if language == "wasm" && source == name {
+        let mut next = || cells.next().unwrap_or_default();
+        let (language, source) = (next(), next());
+        let maker = Role::from_oid(next().parse().unwrap_or(0));
+        // One that somebody else made would let its maker decide who may call.
+        if language == "wasm" && source == name && maker.has_rights_of(owner) {
             return Ok(());
         }
         return Err(Error::Exists(format!("function {signature}")).into());
@@ -39,18 +49,18 @@ fn ensure(header: &str, signature: &str, returns: &str, name: &str) -> Result<()
     spi::run(&format!("REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC"), &[])
 }
 
-/// One of the manifest's own signatures. It is text of the deployer and runs as the deployer, in one statement that
-/// cannot be anything but CREATE FUNCTION: what could end the signature early is refused.
+/// One of the manifest's own signatures: text of the function's owner, run as the owner, in one statement that must turn
+/// out to be CREATE FUNCTION in this language with this AS.
 fn create_listed(name: &str, schema: &str, function: &SqlFunction) -> Result<(), PgError> {
     let source = format!("{name}:{}", function.export);
     let at = |error: PgError| place(error, function);
     let sql = format!(
-        "CREATE OR REPLACE FUNCTION {} LANGUAGE wasm AS {}",
+        "CREATE OR REPLACE FUNCTION {}\nLANGUAGE wasm AS {}",
         qualify(&function.create, schema),
         quote_literal(&source)
     );
     let before = bound_to(&source)?;
-    spi::run_one(&sql).map_err(at)?;
+    spi::create_function(&sql, "wasm", &source).map_err(at)?;
     // Only what is new: the grants of functions that were there, made by a deploy or by hand, are their owner's.
     for signature in bound_to(&source)?.iter().filter(|signature| !before.contains(signature)) {
         spi::run(&format!("REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC"), &[])?;

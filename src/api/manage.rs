@@ -24,9 +24,10 @@ pub(super) fn rollback(call: &mut Call<'_>) -> Result<Reply, PgError> {
     if version != deployed.version {
         let manifest = parse_manifest(stored.manifest.as_deref())?;
         super::hooks::check(&manifest)?;
+        let owner = deployed.owner;
         let schema = manifest.schema.clone().unwrap_or(deployed.schema);
         transaction.set_current(version, &schema)?;
-        deploy::make_current(&name, &schema, &manifest, &stored, transaction)?;
+        deploy::make_current(&name, &schema, &manifest, &stored, owner, transaction)?;
     }
     reply(&json!({ "function": name, "version": version }))
 }

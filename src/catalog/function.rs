@@ -26,6 +26,8 @@ pub struct Function {
     pub owner: Role,
     /// Current version.
     pub version: i32,
+    /// Schema of its SQL functions.
+    pub schema: String,
     /// Its module.
     pub sha256: Sha256,
     /// The export to call; `None` for a module of scalar functions only.
@@ -55,6 +57,16 @@ impl Function {
     #[inline]
     pub fn timeout_ms(&self) -> u64 {
         self.manifest.timeout_ms.min(settings::max_timeout_ms())
+    }
+
+    /// Whether an instance of `other` may serve this one: the same code with the same rights and environment. A
+    /// version number does not tell, once a name has been dropped and deployed anew.
+    pub fn runs_like(&self, other: &Self) -> bool {
+        (self.name.as_str(), self.version, self.owner, self.sha256)
+            == (other.name.as_str(), other.version, other.owner, other.sha256)
+            && self.manifest == other.manifest
+            && self.env == other.env
+            && self.schema == other.schema
     }
 
     /// Whether `role` may call it by name.
@@ -108,8 +120,9 @@ pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
 }
 
 fn read(name: &str) -> Result<Function, PgError> {
-    let rows =
-        as_owner(|| spi::query(include_str!("../../sql/queries/find_function.sql"), &[Param::Text(Some(name))]))?;
+    let rows = as_owner(|| {
+        spi::query_latest(include_str!("../../sql/queries/find_function.sql"), &[Param::Text(Some(name))])
+    })?;
     let Some(row) = rows.into_iter().next() else { return Err(Error::UnknownFunction(name.to_owned()).into()) };
     let mut cells = row.into_iter();
     let mut next = || cells.next().unwrap_or(spi::Cell::Null);
@@ -124,11 +137,11 @@ fn read(name: &str) -> Result<Function, PgError> {
     };
     let export = next().some();
     let overrides: BTreeMap<String, String> = serde_json::from_str(&next().text()).unwrap_or_default();
-    let _schema = next();
+    let schema = next().text();
     let sql_function = next().parse();
     let mut env = manifest.env.clone();
     env.extend(overrides);
-    Ok(Function { name, owner, version, sha256, export, manifest, env, sql_function })
+    Ok(Function { name, owner, version, schema, sha256, export, manifest, env, sql_function })
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> Result<Sha256, PgError> {
@@ -137,7 +150,8 @@ pub(super) fn sha256(bytes: &[u8]) -> Result<Sha256, PgError> {
 
 /// The bytes of a module.
 pub fn wasm(sha256: &Sha256) -> Result<Vec<u8>, PgError> {
-    let rows = as_owner(|| spi::query(include_str!("../../sql/queries/find_module.sql"), &[Param::Bytes(&sha256.0)]))?;
+    let rows =
+        as_owner(|| spi::query_latest(include_str!("../../sql/queries/find_module.sql"), &[Param::Bytes(&sha256.0)]))?;
     rows.into_iter()
         .next()
         .and_then(|row| row.into_iter().next())

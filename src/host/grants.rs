@@ -21,6 +21,8 @@ pub struct Grants {
     pub context: Rc<CStr>,
     /// Who owns it.
     pub owner: Role,
+    /// Where its SQL functions are.
+    pub schema: String,
     /// Whether its SQL runs as the owner, whoever calls.
     pub runs_as_owner: bool,
     /// What its SQL may do.

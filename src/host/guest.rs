@@ -63,7 +63,11 @@ impl GuestHost {
 
     /// Starts an invocation.
     #[inline]
-    pub fn begin(&mut self, caller: Role, scope: Scope) {
+    pub fn begin(&mut self, function: &Rc<Grants>, caller: Role, scope: Scope) {
+        // A kept instance serves every export, and each has its own line in CONTEXT.
+        if !Rc::ptr_eq(&self.function, function) {
+            self.function = Rc::clone(function);
+        }
         self.caller = Some(caller);
         self.effective = None;
         self.scope = scope;
@@ -107,14 +111,21 @@ impl GuestHost {
     }
 
     /// What the guest's SQL may do. From here on settings that it changes are put back at the end.
-    pub(super) fn access(&mut self) -> Access {
-        self.settings.get_or_insert_with(SettingsScope::open);
-        Access {
+    pub(super) fn access(&mut self) -> Result<Access, PgError> {
+        if self.settings.is_none() {
+            let settings = SettingsScope::open();
+            if self.role() != current_role() {
+                // The caller's search_path must not decide what names mean to another role.
+                settings.search_only(&self.function.schema)?;
+            }
+            self.settings = Some(settings);
+        }
+        Ok(Access {
             role: self.role(),
             may_write: self.function.database == DatabaseAccess::Write,
             uses_caller_snapshot: self.scope.uses_caller_snapshot,
             transition: self.scope.transition,
-        }
+        })
     }
 
     pub(super) fn raise(&mut self, error: PgError) {

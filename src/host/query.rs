@@ -52,7 +52,7 @@ pub(super) fn query(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
     if let Some(refusal) = refuse(host) {
         return Ok(refusal);
     }
-    let access = host.access();
+    let access = host.access()?;
     let _context = ContextScope::push(Rc::clone(&host.function.context));
     let mut out = Vec::with_capacity(256);
     let can_fail = can_fail(query.catch);
@@ -69,7 +69,7 @@ pub(super) fn batch(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
     if let Some(refusal) = refuse(host) {
         return Ok(refusal);
     }
-    let access = host.access();
+    let access = host.access()?;
     let _context = ContextScope::push(Rc::clone(&host.function.context));
     let all = || {
         let mut out = b"{\"results\":[".to_vec();

@@ -90,8 +90,7 @@ thread_local! {
 
 /// One shelf in the list of all.
 struct Entry {
-    name: String,
-    version: i32,
+    function: Rc<Function>,
     reuse: Reuse,
     shelf: Weak<Shelf>,
 }
@@ -163,7 +162,12 @@ impl Target {
             .into());
         };
         let target = Self::prepare(Rc::clone(function), export)?;
-        ENTRY_POINTS.with(|cache| cache.borrow_mut().1.insert(key, Rc::clone(&target)));
+        ENTRY_POINTS.with(|cache| {
+            let mut cache = cache.borrow_mut();
+            if cache.0 == generation && generation == inval::functions() {
+                cache.1.insert(key, Rc::clone(&target));
+            }
+        });
         Ok(target)
     }
 
@@ -182,7 +186,7 @@ impl Target {
                     }
                 };
                 if serves {
-                    kept.running.instance.host_mut().begin(caller, scope);
+                    kept.running.instance.host_mut().begin(&self.grants, caller, scope);
                     return Ok(kept.running);
                 }
             }
@@ -194,7 +198,7 @@ impl Target {
         let limits = self.function.limits();
         let host = || {
             let mut host = GuestHost::new(Rc::clone(&self.grants), super::by_name);
-            host.begin(caller, scope);
+            host.begin(&self.grants, caller, scope);
             host
         };
         let failure = match self.module.instantiate(host(), &limits) {
@@ -233,6 +237,7 @@ fn grants_of(function: &Function, export: &str) -> Grants {
         context: CString::new(label.replace('\0', " ")).unwrap_or_default().into(),
         label,
         owner: function.owner,
+        schema: function.schema.clone(),
         runs_as_owner: manifest.run_as == RunAs::Owner,
         database: manifest.database,
         env: function.env.clone(),
@@ -243,22 +248,20 @@ fn grants_of(function: &Function, export: &str) -> Grants {
 
 /// The shelf of a function version: shared by its exports where they share an instance's state, one for each export
 /// whose calls leave no state.
-fn shelf_for(function: &Function, reuse: Reuse) -> Rc<Shelf> {
+fn shelf_for(function: &Rc<Function>, reuse: Reuse) -> Rc<Shelf> {
     if reuse == Reuse::Never {
         return Rc::default();
     }
-    let wanted = (function.name.as_str(), function.version, reuse);
     SHELVES.with(|shelves| {
         let mut shelves = shelves.borrow_mut();
         shelves.retain(|entry| entry.shelf.strong_count() > 0);
         let shared = shelves
             .iter()
-            .filter(|entry| reuse != Reuse::Always && (entry.name.as_str(), entry.version, entry.reuse) == wanted)
+            .filter(|entry| reuse != Reuse::Always && entry.reuse == reuse && entry.function.runs_like(function))
             .find_map(|entry| entry.shelf.upgrade());
         shared.unwrap_or_else(|| {
             let shelf = Rc::<Shelf>::default();
-            let (name, version) = (function.name.clone(), function.version);
-            shelves.push(Entry { name, version, reuse, shelf: Rc::downgrade(&shelf) });
+            shelves.push(Entry { function: Rc::clone(function), reuse, shelf: Rc::downgrade(&shelf) });
             shelf
         })
     })

@@ -64,11 +64,13 @@ thread_local! {
 /// The bound function behind a call, remembered in the query's plan while no function changes.
 #[inline]
 pub(super) fn of_call(call: &mut Call<'_>) -> Result<Rc<Bound>, PgError> {
-    if let Some(bound) = call.remembered(inval::functions()) {
+    // Read before anything is looked up: what changes meanwhile makes the result outdated, not current.
+    let generation = inval::functions();
+    if let Some(bound) = call.remembered(generation) {
         return Ok(bound);
     }
     let bound = of_function(call.function())?;
-    call.remember(inval::functions(), Rc::clone(&bound));
+    call.remember(generation, Rc::clone(&bound));
     Ok(bound)
 }
 
@@ -85,7 +87,6 @@ pub(super) fn of_function(oid: u32) -> Result<Rc<Bound>, PgError> {
     let bound = Rc::new(bind(oid)?);
     let replaced = BOUND.with(|table| {
         let mut table = table.borrow_mut();
-        let generation = inval::functions();
         let mut replaced = None;
         if table.0 != generation {
             // Dropped outside of the borrow: dropping instances may take long.

@@ -14,7 +14,7 @@ static FUNCTIONS: AtomicU64 = AtomicU64::new(1);
 static CATALOG: AtomicU32 = AtomicU32::new(0);
 static WATCHING: AtomicBool = AtomicBool::new(false);
 
-/// Counts every change of any table's definition.
+/// Counts every change of the definition of any table, type or schema.
 pub fn relations() -> u64 {
     watch();
     RELATIONS.load(Ordering::Relaxed)
@@ -40,12 +40,14 @@ fn register() {
     // SAFETY: once per backend; the callbacks only touch atomics.
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_relation), pg_sys::Datum::null());
+        #[allow(clippy::cast_possible_wrap, reason = "small enum values")]
+        let (functions, types) =
+            (pg_sys::SysCacheIdentifier::PROCOID as i32, pg_sys::SysCacheIdentifier::TYPEOID as i32);
+        pg_sys::CacheRegisterSyscacheCallback(functions, Some(on_function), pg_sys::Datum::null());
+        pg_sys::CacheRegisterSyscacheCallback(types, Some(on_name), pg_sys::Datum::null());
         #[allow(clippy::cast_possible_wrap, reason = "a small enum value")]
-        pg_sys::CacheRegisterSyscacheCallback(
-            pg_sys::SysCacheIdentifier::PROCOID as i32,
-            Some(on_function),
-            pg_sys::Datum::null(),
-        );
+        let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID as i32;
+        pg_sys::CacheRegisterSyscacheCallback(schemas, Some(on_name), pg_sys::Datum::null());
     }
 }
 
@@ -58,6 +60,10 @@ unsafe extern "C-unwind" fn on_relation(_argument: pg_sys::Datum, relation: pg_s
 
 unsafe extern "C-unwind" fn on_function(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
     FUNCTIONS.fetch_add(1, Ordering::Relaxed);
+}
+
+unsafe extern "C-unwind" fn on_name(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    RELATIONS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Finds the catalog table whose invalidation means "a function has changed"; its OID and its owner's.

@@ -62,6 +62,10 @@ unsafe extern "C-unwind" {
     ) -> c_int;
     pub(super) fn SPI_getvalue(tuple: HeapTuple, descriptor: TupleDesc, column: c_int) -> *mut c_char;
     pub(super) fn SPI_register_trigger_data(data: *mut pgrx::pg_sys::TriggerData) -> c_int;
+    // snapmgr.c
+    pub(super) fn GetLatestSnapshot() -> pgrx::pg_sys::Snapshot;
+    pub(super) fn PushActiveSnapshot(snapshot: pgrx::pg_sys::Snapshot);
+    pub(super) fn PopActiveSnapshot();
     // params.c
     pub(super) fn makeParamList(count: c_int) -> ParamListInfo;
     // fmgr.c
@@ -133,6 +137,16 @@ unsafe extern "C-unwind" {
     pub(super) fn pg_server_to_any(text: *const c_char, length: c_int, encoding: c_int) -> *mut c_char;
     pub(super) fn pg_any_to_server(text: *const c_char, length: c_int, encoding: c_int) -> *mut c_char;
     // guc.c
+    pub(super) fn set_config_option(
+        name: *const c_char,
+        value: *const c_char,
+        context: pgrx::pg_sys::GucContext::Type,
+        source: pgrx::pg_sys::GucSource::Type,
+        action: pgrx::pg_sys::GucAction::Type,
+        change: bool,
+        level: c_int,
+        is_reload: bool,
+    ) -> c_int;
     pub(super) fn AtEOXact_GUC(commit: bool, level: c_int);
     // inval.c
     pub(super) fn CacheInvalidateRelcacheByRelid(relation: Oid);

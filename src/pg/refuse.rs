@@ -15,22 +15,29 @@ use super::{PgError, raw};
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static SWITCHED: Cell<bool> = const { Cell::new(false) };
     static PREVIOUS: Cell<pg_sys::ProcessUtility_hook_type> = const { Cell::new(None) };
 }
 
 /// A stretch in which utility commands are a guest's, however deep they stand.
-pub(super) struct GuestSql(());
+pub(super) struct GuestSql {
+    was_switched: bool,
+}
 
 impl GuestSql {
-    pub(super) fn enter() -> Self {
+    /// `is_switched`: the role is not the one that called. Then nothing may be left for the caller to run.
+    pub(super) fn enter(is_switched: bool) -> Self {
         DEPTH.set(DEPTH.get() + 1);
-        Self(())
+        let was_switched = SWITCHED.get();
+        SWITCHED.set(was_switched || is_switched);
+        Self { was_switched }
     }
 }
 
 impl Drop for GuestSql {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get().saturating_sub(1));
+        SWITCHED.set(self.was_switched);
     }
 }
 
@@ -108,8 +115,12 @@ unsafe fn refusal(node: *mut pg_sys::Node) -> Option<&'static str> {
                 let declare = &*node.cast::<pg_sys::DeclareCursorStmt>();
                 #[allow(clippy::cast_possible_wrap, reason = "a flag bit")]
                 let hold = pg_sys::CURSOR_OPT_HOLD as c_int;
-                (declare.options & hold != 0).then_some("DECLARE CURSOR WITH HOLD")
+                match declare.options & hold != 0 {
+                    true => Some("DECLARE CURSOR WITH HOLD"),
+                    false => SWITCHED.get().then_some("DECLARE CURSOR as another role"),
+                }
             }
+            NodeTag::T_PrepareStmt => SWITCHED.get().then_some("PREPARE as another role"),
             NodeTag::T_CopyStmt => {
                 let copy = &*node.cast::<pg_sys::CopyStmt>();
                 if copy.is_program {

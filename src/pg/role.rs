@@ -4,8 +4,9 @@ use core::ffi::c_int;
 
 use pgrx::pg_sys;
 
+use super::call::quote_identifier;
 use super::catch::catch;
-use super::raw;
+use super::{PgError, raw};
 
 /// The OID of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,9 +61,15 @@ pub struct RoleScope {
 }
 
 impl RoleScope {
-    /// Switches to `role`, for SQL that a guest wrote.
+    /// Switches to `role`, for SQL that somebody else than the current role may have written.
+    ///
+    /// Below a superuser it may also leave nothing behind that would run later with the superuser's rights: no temporary
+    /// object, no deferred trigger, no prepared statement (as VACUUM and REINDEX do it).
     pub fn guest(role: Role) -> Self {
-        Self::switch(role, pg_sys::SECURITY_LOCAL_USERID_CHANGE)
+        let current = super::call::current_role();
+        let is_below = role != current && current.is_superuser() && !role.is_superuser();
+        let flags = if is_below { pg_sys::SECURITY_RESTRICTED_OPERATION } else { 0 };
+        Self::switch(role, pg_sys::SECURITY_LOCAL_USERID_CHANGE | flags)
     }
 
     /// Switches to `role`, for our own statements on our own tables: row-level security on them is not applied.
@@ -90,21 +97,49 @@ impl Drop for RoleScope {
 }
 
 /// Settings that SQL changes inside this scope go back when it is dropped.
-pub struct SettingsScope(c_int);
+pub struct SettingsScope {
+    level: c_int,
+    is_read_only: bool,
+}
 
 impl SettingsScope {
     /// Opens a nesting level.
     pub fn open() -> Self {
         // SAFETY: counts a backend variable up; `Drop` closes the level.
-        Self(unsafe { pg_sys::NewGUCNestLevel() })
+        unsafe { Self { level: pg_sys::NewGUCNestLevel(), is_read_only: pg_sys::XactReadOnly } }
+    }
+
+    /// Inside this scope names mean what is in this schema or in pg_catalog, whatever the caller's search_path is.
+    pub fn search_only(&self, schema: &str) -> Result<(), PgError> {
+        let path = super::datum::c_string(format!("{}, pg_temp", quote_identifier(schema)).as_bytes())?;
+        // SAFETY: guc.c copies the value; the setting goes back with this level.
+        unsafe {
+            catch(|| {
+                raw::set_config_option(
+                    c"search_path".as_ptr(),
+                    path.as_ptr(),
+                    pg_sys::GucContext::PGC_USERSET,
+                    pg_sys::GucSource::PGC_S_SESSION,
+                    pg_sys::GucAction::GUC_ACTION_SAVE,
+                    true,
+                    0,
+                    false,
+                )
+            })?;
+        }
+        Ok(())
     }
 }
 
 impl Drop for SettingsScope {
     fn drop(&mut self) {
-        let level = self.0;
-        // SAFETY: closes this level and any deeper one that an error left open.
-        let _ = unsafe { catch(|| raw::AtEOXact_GUC(false, level)) };
+        let level = self.level;
+        // SAFETY: closes this level and any deeper one that an error left open. Whether the transaction is read-only is
+        // not the guest's to change, and `ReadOnlyScope` writes that variable without guc.c knowing.
+        unsafe {
+            let _ = catch(|| raw::AtEOXact_GUC(false, level));
+            pg_sys::XactReadOnly = self.is_read_only;
+        }
     }
 }
 

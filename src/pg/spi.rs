@@ -158,6 +158,19 @@ unsafe fn cell(tuple: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc, at: c_in
     }
 }
 
+/// Runs a statement that reads what is committed now, also inside a transaction that keeps an older snapshot: what the
+/// rows say is remembered across transactions.
+pub fn query_latest(sql: &str, params: &[Param<'_>]) -> Result<Vec<Vec<Cell>>, PgError> {
+    let _connection = Connection::open()?;
+    // SAFETY: pushed and popped as a pair; an error leaves it to the (sub)transaction abort.
+    unsafe { catch(|| raw::PushActiveSnapshot(raw::GetLatestSnapshot()))? };
+    execute(sql, params, true)?;
+    let rows = rows();
+    // SAFETY: as above.
+    unsafe { catch(|| raw::PopActiveSnapshot())? };
+    rows
+}
+
 /// Runs a statement that reads and returns all rows.
 pub fn query(sql: &str, params: &[Param<'_>]) -> Result<Vec<Vec<Cell>>, PgError> {
     let _connection = Connection::open()?;
@@ -177,16 +190,69 @@ pub fn run(sql: &str, params: &[Param<'_>]) -> Result<(), PgError> {
 /// 42601 when the text turns out to be several statements; otherwise what the statement fails with.
 pub fn run_one(sql: &str) -> Result<(), PgError> {
     let _connection = Connection::open()?;
-    let text = c_string(sql.as_bytes())?;
-    // SAFETY: the tree lives in the SPI context; a null List is an empty one.
-    let count = unsafe {
-        let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))?;
-        if tree.is_null() { 0 } else { (*tree).length }
+    // SAFETY: the tree lives in the SPI context.
+    unsafe { parse_one(sql)? };
+    execute(sql, &[], false)
+}
+
+/// Runs a CREATE FUNCTION whose signature is the deployer's own text.
+///
+/// # Errors
+/// 42601 when the text turns out to be anything but one function in this language with this AS.
+pub fn create_function(sql: &str, language: &str, source: &str) -> Result<(), PgError> {
+    let _connection = Connection::open()?;
+    // SAFETY: the tree lives in the SPI context; each cast follows the node's own tag.
+    let is_wanted = unsafe {
+        let statement = (*parse_one(sql)?).stmt;
+        if (*statement).type_ != pg_sys::NodeTag::T_CreateFunctionStmt {
+            false
+        } else {
+            let options = (*statement.cast::<pg_sys::CreateFunctionStmt>()).options;
+            option_text(options, "language").as_deref() == Some(language)
+                && option_text(options, "as").as_deref() == Some(source)
+        }
     };
-    if count != 1 {
-        return Err(PgError::new(SqlState::new(b"42601"), format!("expected one SQL statement, got {count}")));
+    if !is_wanted {
+        return Err(PgError::new(
+            SqlState::new(b"42601"),
+            "expected the signature of one function: name(arguments) RETURNS type",
+        ));
     }
     execute(sql, &[], false)
+}
+
+unsafe fn parse_one(sql: &str) -> Result<*mut pg_sys::RawStmt, PgError> {
+    let text = c_string(sql.as_bytes())?;
+    // SAFETY: a null List is an empty one; its members are RawStmt.
+    unsafe {
+        let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))?;
+        let count = if tree.is_null() { 0 } else { (*tree).length };
+        if count != 1 {
+            return Err(PgError::new(SqlState::new(b"42601"), format!("expected one SQL statement, got {count}")));
+        }
+        Ok((*(*tree).elements).ptr_value.cast())
+    }
+}
+
+/// The text of an option that is a string or a list of one string; `None` when it is missing, double or anything else.
+unsafe fn option_text(options: *mut pg_sys::List, name: &str) -> Option<String> {
+    // SAFETY: the options of CREATE FUNCTION are a List of DefElem; each cast follows the node's own tag.
+    unsafe {
+        let count = if options.is_null() { 0 } else { usize::try_from((*options).length).unwrap_or(0) };
+        let mut found = (0..count)
+            .map(|at| &*(*(*options).elements.add(at)).ptr_value.cast::<pg_sys::DefElem>())
+            .filter(|option| c_text(option.defname) == name);
+        let (Some(option), None) = (found.next(), found.next()) else { return None };
+        let mut value = option.arg;
+        if (*value).type_ == pg_sys::NodeTag::T_List {
+            let list = value.cast::<pg_sys::List>();
+            if (*list).length != 1 {
+                return None;
+            }
+            value = (*(*list).elements).ptr_value.cast();
+        }
+        ((*value).type_ == pg_sys::NodeTag::T_String).then(|| c_text((*value.cast::<pg_sys::String>()).sval))
+    }
 }
 
 /// The one value of a one-row, one-column statement over a JSON parameter, in the caller's memory context.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use pgrx::pg_sys;
 use serde_json::value::RawValue;
 
+use super::call::current_role;
 use super::catch::{catch, subtransaction};
 use super::datum::{FromJson, c_string};
 use super::error::SqlState;
@@ -19,7 +20,7 @@ use super::role::{ReadOnlyScope, Role, RoleScope};
 use super::row::RowShape;
 use super::spi::{Connection, spi_error};
 use super::trigger::TransitionTables;
-use super::{PgError, raw, refuse};
+use super::{PgError, inval, raw, refuse};
 
 /// How many prepared statements a backend keeps; over that it starts afresh.
 const CACHE_LIMIT: usize = 512;
@@ -52,8 +53,9 @@ impl Statement<'_> {
     /// Runs the statement and appends `{"columns", "rows", "row_count"}` to `out`, which may grow to `limit` bytes.
     pub fn run(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
         let _sql = SqlScope::open();
+        let is_switched = access.role != current_role();
         let _role = RoleScope::guest(access.role);
-        let _refusing = refuse::GuestSql::enter();
+        let _refusing = refuse::GuestSql::enter(is_switched);
         if self.can_fail {
             subtransaction(|| self.execute(access, limit, out))
         } else {
@@ -99,6 +101,8 @@ impl Statement<'_> {
 struct Plan {
     pointer: pg_sys::SPIPlanPtr,
     params: Vec<(pg_sys::Oid, FromJson)>,
+    /// When the types of the parameters were worked out: Postgres plans the text again, but not these.
+    generation: u64,
     /// The shape of its rows when it last ran.
     shape: RefCell<Option<Rc<RowShape>>>,
 }
@@ -140,7 +144,8 @@ impl Plan {
             let plans = plans.borrow();
             let meanings = plans.by_text.get(sql)?;
             let found = meanings.iter().find(|one| one.role == role && *one.search_path == *search_path)?;
-            Some(Rc::clone(&found.plan))
+            let is_current = found.plan.params.is_empty() || found.plan.generation == inval::relations();
+            is_current.then(|| Rc::clone(&found.plan))
         });
         if let Some(plan) = known {
             return plan.check(given);
@@ -151,10 +156,18 @@ impl Plan {
         let dropped = PLANS.with(|plans| {
             let mut plans = plans.borrow_mut();
             let dropped = (plans.count >= CACHE_LIMIT).then(|| std::mem::take(&mut *plans));
-            plans.count += 1;
             let meaning = Meaning { role, search_path, plan: Rc::clone(&plan) };
-            plans.by_text.entry(Box::from(sql)).or_default().push(meaning);
-            dropped
+            let meanings = plans.by_text.entry(Box::from(sql)).or_default();
+            let known = meanings.iter_mut().find(|one| one.role == role && one.search_path == meaning.search_path);
+            let outdated = match known {
+                Some(known) => Some(std::mem::replace(known, meaning)),
+                None => {
+                    meanings.push(meaning);
+                    plans.count += 1;
+                    None
+                }
+            };
+            (dropped, outdated)
         });
         drop(dropped);
         plan.check(given)
@@ -171,6 +184,7 @@ impl Plan {
     }
 
     fn prepare(sql: &str, given: usize, tables: Option<TransitionTables>) -> Result<Self, PgError> {
+        let generation = inval::relations();
         let text = c_string(sql.as_bytes())?;
         let mut types: *mut pg_sys::Oid = std::ptr::null_mut();
         let mut count: c_int = 0;
@@ -199,11 +213,18 @@ impl Plan {
         };
         let params = oids
             .iter()
-            .map(|&oid| FromJson::of(oid.to_u32(), -1).map(|from| (oid, from)))
+            .enumerate()
+            .map(|(at, &oid)| {
+                if oid == pg_sys::InvalidOid || oid == pg_sys::UNKNOWNOID {
+                    let message = format!("could not determine data type of parameter ${}", at + 1);
+                    return Err(PgError::new(SqlState::new(b"42P18"), message));
+                }
+                FromJson::of(oid.to_u32(), -1).map(|from| (oid, from))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         // SAFETY: a plan that SPI_prepare has just made; from here on `Drop` owns it.
         unsafe { catch(|| raw::SPI_keepplan(pointer))? };
-        Ok(Self { pointer, params, shape: RefCell::default() })
+        Ok(Self { pointer, params, generation, shape: RefCell::default() })
     }
 
     fn bind(&self, values: &[&RawValue]) -> Result<pg_sys::ParamListInfo, PgError> {
