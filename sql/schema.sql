@@ -23,10 +23,12 @@ CREATE TABLE alyx._function (
     created_at  timestamptz NOT NULL DEFAULT now()
 );
 
+-- No foreign keys between these tables: pg_dump knows no order among an extension's tables, and a parallel restore
+-- loads them side by side. fn_* keep them together.
 CREATE TABLE alyx._version (
-    function    text        NOT NULL REFERENCES alyx._function ON DELETE CASCADE,
+    function    text        NOT NULL,
     version     int         NOT NULL CHECK (version > 0),
-    sha256      bytea       NOT NULL REFERENCES alyx._module,
+    sha256      bytea       NOT NULL,
     manifest    text,
     export      text,
     deployed_by regrole     NOT NULL,
@@ -37,7 +39,7 @@ CREATE INDEX _version_module ON alyx._version (sha256);
 
 -- Hooks of the current version; a database hook names the trigger it made.
 CREATE TABLE alyx._hook (
-    function     text  NOT NULL REFERENCES alyx._function ON DELETE CASCADE,
+    function     text  NOT NULL,
     position     int   NOT NULL,
     type         text  NOT NULL,
     definition   jsonb NOT NULL,

@@ -33,6 +33,8 @@ pub enum Error {
     ImportMissing { message: String, hint: String },
     /// The module is too large.
     ModuleTooLarge { message: String },
+    /// A function of the module would take too long to compile.
+    ModuleTooComplex { message: String },
     /// The manifest is wrong.
     ManifestInvalid(ManifestError),
     /// An argument of an SQL function is wrong.
@@ -90,6 +92,8 @@ impl Error {
             Error::ImportMissing { message, hint } => new(b"0A000", message).hint(hint),
             Error::ModuleTooLarge { message } => new(b"54000", message)
                 .hint("The limit is the setting alyx_functions.max_module_size, which only a superuser can raise."),
+            Error::ModuleTooComplex { message } => new(b"54000", format!("module is too complex: {message}"))
+                .hint("Split the function; no compiler produces code of this shape from ordinary source."),
             Error::ManifestInvalid(error) => {
                 let (line, column) = (error.line, error.column);
                 let pg = new(b"22023", format!("invalid manifest: {} (line {line}, column {column})", error.message));

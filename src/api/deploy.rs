@@ -4,11 +4,12 @@ use alyx_manifest::Manifest;
 use alyx_runtime::{CheckedModule, Sha256};
 use serde_json::json;
 
+use super::functions::Roles;
 use super::{functions, hooks, parse_manifest, reply, require_language_usage, required};
 use crate::catalog::{Deployed, Stored, Transaction};
 use crate::error::Error;
 use crate::invoke::{check_module, prepare_artefact};
-use crate::pg::{Call, PgError, Reply, Role, RoleScope, TypeId, current_role, spi};
+use crate::pg::{Call, PgError, Reply, RoleScope, TypeId, current_role, spi};
 
 /// `_deploy(name text, wasm bytea, manifest text)` → `{function, version, sha256, changed, hooks}`.
 pub(super) fn deploy(call: &mut Call<'_>) -> Result<Reply, PgError> {
@@ -43,7 +44,8 @@ pub(super) fn deploy(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let stored = Stored { sha256: checked.sha256, manifest: text, export };
     let version = transaction.add_version(&wasm, &stored)?;
     transaction.set_current(version, &schema)?;
-    make_current(&name, &schema, &manifest, &stored, deployed.owner, transaction)?;
+    let roles = Roles { owner: deployed.owner, deployer: current_role(), is_first: deployed.version == 0 };
+    make_current(&name, &schema, &manifest, &stored, &roles, transaction)?;
     answer(&name, version, &stored.sha256, true, &manifest)
 }
 
@@ -53,15 +55,15 @@ pub(super) fn make_current(
     schema: &str,
     manifest: &Manifest,
     stored: &Stored,
-    owner: Role,
+    roles: &Roles,
     transaction: Transaction<'_>,
 ) -> Result<(), PgError> {
     // The validator of the SQL functions reads the new version, so it must be visible first.
     crate::pg::inval::announce_change()?;
     {
         // The manifest is the owner's text. It runs as the owner, also when a stronger role deploys or rolls back.
-        let _owner = RoleScope::guest(owner);
-        functions::reconcile(name, schema, manifest, owner, stored.export.is_some())?;
+        let _owner = RoleScope::guest(roles.owner);
+        functions::reconcile(name, schema, manifest, roles, stored.export.is_some())?;
         hooks::reconcile(name, schema, manifest, &transaction)?;
     }
     transaction.announce()

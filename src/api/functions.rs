@@ -4,14 +4,24 @@ use alyx_manifest::{Manifest, SqlFunction};
 
 use crate::error::Error;
 use crate::pg::spi::{self, Cell, Param};
-use crate::pg::{PgError, Role, quote_identifier};
+use crate::pg::{PgError, Role, RoleScope, quote_identifier};
+
+/// Who a deploy is for and by whom.
+pub(super) struct Roles {
+    /// The function's owner.
+    pub(super) owner: Role,
+    /// Who deploys or rolls back.
+    pub(super) deployer: Role,
+    /// Whether the function was not there before.
+    pub(super) is_first: bool,
+}
 
 /// Makes what is missing. What is there and ours stays as it is, with its grants.
 pub(super) fn reconcile(
     name: &str,
     schema: &str,
     manifest: &Manifest,
-    owner: Role,
+    roles: &Roles,
     has_entry: bool,
 ) -> Result<(), PgError> {
     let qualified = format!("{}.{}", quote_identifier(schema), quote_identifier(name));
@@ -21,9 +31,9 @@ pub(super) fn reconcile(
             &format!("{qualified}(pg_catalog.jsonb)"),
             "pg_catalog.jsonb",
             name,
-            owner,
+            roles,
         )?;
-        ensure(&format!("{qualified}()"), &format!("{qualified}()"), "pg_catalog.trigger", name, owner)?;
+        ensure(&format!("{qualified}()"), &format!("{qualified}()"), "pg_catalog.trigger", name, roles)?;
     }
     for function in &manifest.sql {
         create_listed(name, schema, function)?;
@@ -31,16 +41,25 @@ pub(super) fn reconcile(
     Ok(())
 }
 
-fn ensure(header: &str, signature: &str, returns: &str, name: &str, owner: Role) -> Result<(), PgError> {
+fn ensure(header: &str, signature: &str, returns: &str, name: &str, roles: &Roles) -> Result<(), PgError> {
     let rows = spi::query(include_str!("../../sql/queries/find_procedure.sql"), &[Param::Text(Some(signature))])?;
     if let Some(row) = rows.into_iter().next() {
         let mut cells = row.into_iter().map(Cell::text);
         let mut next = || cells.next().unwrap_or_default();
         let (language, source) = (next(), next());
         let maker = Role::from_oid(next().parse().unwrap_or(0));
-        // One that somebody else made would let its maker decide who may call.
-        if language == "wasm" && source == name && maker.has_rights_of(owner) {
-            return Ok(());
+        if language == "wasm" && source == name {
+            if maker.has_rights_of(roles.owner) {
+                return Ok(());
+            }
+            // It belongs to somebody else, who could let anyone call. If it was reassigned since the last deploy, a
+            // superuser who deploys again takes it back; one that was there before the first deploy stays refused.
+            if roles.deployer.is_superuser() && !roles.is_first {
+                let _deployer = RoleScope::internal(roles.deployer);
+                let owner = quote_identifier(&roles.owner.name());
+                spi::run(&format!("ALTER FUNCTION {signature} OWNER TO {owner}"), &[])?;
+                return spi::run(&format!("REVOKE ALL ON FUNCTION {signature} FROM PUBLIC"), &[]);
+            }
         }
         return Err(Error::Exists(format!("function {signature}")).into());
     }

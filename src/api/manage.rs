@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use super::functions::Roles;
 use super::{deploy, parse_manifest, reply, required};
 use crate::catalog::{self, Transaction};
 use crate::error::Error;
 use crate::pg::spi::{self, Cell, Param};
-use crate::pg::{Call, PgError, Reply};
+use crate::pg::{Call, PgError, Reply, current_role};
 
 /// `_rollback(name text, version int)` → `{function, version}`.
 pub(super) fn rollback(call: &mut Call<'_>) -> Result<Reply, PgError> {
@@ -24,10 +25,10 @@ pub(super) fn rollback(call: &mut Call<'_>) -> Result<Reply, PgError> {
     if version != deployed.version {
         let manifest = parse_manifest(stored.manifest.as_deref())?;
         super::hooks::check(&manifest)?;
-        let owner = deployed.owner;
+        let roles = Roles { owner: deployed.owner, deployer: current_role(), is_first: false };
         let schema = manifest.schema.clone().unwrap_or(deployed.schema);
         transaction.set_current(version, &schema)?;
-        deploy::make_current(&name, &schema, &manifest, &stored, owner, transaction)?;
+        deploy::make_current(&name, &schema, &manifest, &stored, &roles, transaction)?;
     }
     reply(&json!({ "function": name, "version": version }))
 }

@@ -171,7 +171,10 @@ impl<'a> Transaction<'a> {
 
     /// Deletes the function, its versions and hooks, and modules that nothing refers to any more.
     pub fn delete(&self) -> Result<(), PgError> {
-        self.run(include_str!("../../sql/queries/drop_function.sql"), &[Param::Text(Some(self.name))])?;
+        let name = [Param::Text(Some(self.name))];
+        self.run(include_str!("../../sql/queries/drop_hooks.sql"), &name)?;
+        self.run(include_str!("../../sql/queries/drop_versions.sql"), &name)?;
+        self.run(include_str!("../../sql/queries/drop_function.sql"), &name)?;
         self.run(include_str!("../../sql/queries/drop_unused_modules.sql"), &[])
     }
 

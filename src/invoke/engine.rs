@@ -95,6 +95,7 @@ impl From<alyx_runtime::Error> for Error {
                 hint: "Build the module against the host functions' documented types.".to_owned(),
             },
             Runtime::TooLarge { .. } => Self::ModuleTooLarge { message },
+            Runtime::TooComplex { .. } => Self::ModuleTooComplex { message },
             Runtime::UnknownExport { name, callable } => {
                 Self::UnknownExport { name: "(new)".to_owned(), export: name, callable }
             }

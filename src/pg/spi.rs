@@ -113,9 +113,21 @@ fn bind(params: &[Param<'_>]) -> Result<(Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, C
     Ok((types, values, CString::new(nulls).unwrap_or_default()))
 }
 
+fn without_comment(sql: &str) -> &str {
+    let mut rest = sql;
+    while let Some((line, after)) = rest.split_once('\n') {
+        if !line.starts_with("--") {
+            break;
+        }
+        rest = after;
+    }
+    rest
+}
+
 /// Executes inside an open connection; the rows are in `SPI_tuptable` afterwards.
 fn execute(sql: &str, params: &[Param<'_>], read_only: bool) -> Result<(), PgError> {
-    let text = c_string(sql.as_bytes())?;
+    // The files of our statements begin with why they are shaped so; CONTEXT should show the statement.
+    let text = c_string(without_comment(sql).as_bytes())?;
     let (mut types, mut values, nulls) = bind(params)?;
     let count = c_int::try_from(params.len()).unwrap_or(c_int::MAX);
     // SAFETY: the three arrays have `count` members and live across the call.
@@ -161,6 +173,12 @@ unsafe fn cell(tuple: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc, at: c_in
 /// Runs a statement that reads what is committed now, also inside a transaction that keeps an older snapshot: what the
 /// rows say is remembered across transactions.
 pub fn query_latest(sql: &str, params: &[Param<'_>]) -> Result<Vec<Vec<Cell>>, PgError> {
+    if !super::catch::can_open_subtransaction() {
+        // In a parallel plan no snapshot may be taken; there the one of the plan has to do.
+        let _connection = Connection::open()?;
+        execute(sql, params, true)?;
+        return rows();
+    }
     let _connection = Connection::open()?;
     // SAFETY: pushed and popped as a pair; an error leaves it to the (sub)transaction abort.
     unsafe { catch(|| raw::PushActiveSnapshot(raw::GetLatestSnapshot()))? };

@@ -1,5 +1,6 @@
 //! Checks a module before anything is stored.
 
+use crate::complexity;
 use crate::engine::{FEATURES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use crate::error::Error;
 use crate::imports::{self, Namespace};
@@ -123,7 +124,10 @@ impl CheckedModule {
                     }
                 }
                 Payload::StartSection { .. } => self.has_start = true,
-                Payload::CodeSectionEntry(body) => graph.body(&body)?,
+                Payload::CodeSectionEntry(body) => {
+                    complexity::check(&body)?;
+                    graph.body(&body)?;
+                }
                 _ => {}
             }
         }

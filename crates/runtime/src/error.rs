@@ -41,6 +41,13 @@ pub enum Error {
         /// What is allowed.
         limit: u64,
     },
+    /// A function has a shape that takes out of proportion long to compile.
+    TooComplex {
+        /// What there is too much of.
+        what: &'static str,
+        /// What is allowed.
+        limit: u64,
+    },
     /// The module has no export of the name asked for.
     UnknownExport {
         /// The name asked for.
@@ -77,6 +84,7 @@ impl fmt::Display for Error {
             Self::TooLarge { what, actual, limit } => {
                 write!(f, "{what} is too large: {actual} bytes, at most {limit} are allowed")
             }
+            Self::TooComplex { what, limit } => write!(f, "{what} is more than {limit}"),
             Self::UnknownExport { name, .. } => write!(f, "module does not export a function \"{name}\""),
             Self::NotCallable { name, signature } => {
                 write!(f, "export \"{name}\" cannot be an entry point: its type is {signature}")

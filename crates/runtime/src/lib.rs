@@ -17,6 +17,7 @@
 
 mod cache;
 mod check;
+mod complexity;
 mod engine;
 mod entry;
 mod error;

@@ -1,6 +1,6 @@
 //! Memory that failures leave behind. A process of its own, because other tests' memory would count too.
 
-#![allow(clippy::unwrap_used, reason = "helpers of a test may give up, as the test itself may")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of a test may give up, as the test itself may")]
 
 #[path = "suite/support.rs"]
 #[allow(dead_code, reason = "shared with the suite, which uses all of it")]

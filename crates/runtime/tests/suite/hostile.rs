@@ -151,3 +151,18 @@ fn a_host_function_may_run_other_functions() {
     let function = instance.function("f").unwrap();
     assert_eq!(instance.call(function, b""), Ok(Some(&b"<<<bottom>>>"[..])));
 }
+
+#[test]
+fn code_that_would_take_for_ever_to_compile_is_refused() {
+    let nested = |open: &str, count: usize, close: &str| {
+        let body = format!("{}{}", open.repeat(count), close.repeat(count));
+        runtime().check(&wat::parse_str(format!("(module (func {body}))")).unwrap(), &Default::default())
+    };
+    assert!(nested("(block ", 3_000, ")").is_ok());
+    for (open, count) in [("(loop ", 101), ("(block ", 4_001)] {
+        let refused = nested(open, count, ")").unwrap_err();
+        assert!(matches!(refused, Error::TooComplex { .. }), "{refused}");
+    }
+    let refused = nested("(block)", 20_001, "").unwrap_err();
+    assert!(matches!(refused, Error::TooComplex { .. }), "{refused}");
+}

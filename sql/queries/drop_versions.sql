@@ -1,0 +1,1 @@
+DELETE FROM alyx._version v WHERE v.function OPERATOR(pg_catalog.=) $1
