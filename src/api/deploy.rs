@@ -23,6 +23,7 @@ pub(super) fn deploy(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let text = call.text(2)?;
     let manifest = parse_manifest(text.as_deref())?;
     check_same_name(&name, &manifest)?;
+    check_schema(&manifest)?;
     hooks::check(&manifest)?;
 
     let (transaction, deployed) = match Transaction::begin(&name)? {
@@ -115,6 +116,19 @@ fn check_same_name(name: &str, manifest: &Manifest) -> Result<(), PgError> {
         Some(written) if written != name => Err(Error::InvalidArgument {
             message: format!("manifest is of function \"{written}\", not of \"{name}\""),
             hint: Some("Deploy under the manifest's name, or leave \"name\" out of the manifest.".to_owned()),
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+fn check_schema(manifest: &Manifest) -> Result<(), PgError> {
+    match &manifest.schema {
+        Some(schema) if schema.starts_with("pg_") => Err(Error::InvalidArgument {
+            message: format!("functions cannot be deployed into schema \"{schema}\""),
+            hint: Some(
+                "Schemas whose names begin with \"pg_\" belong to PostgreSQL or end with the session.".to_owned(),
+            ),
         }
         .into()),
         _ => Ok(()),

@@ -117,7 +117,7 @@ pub(super) fn create_trigger(wanted: &Wanted<'_>, name: &str, schema: &str, rela
         _ => "",
     };
     let level = if wanted.level == Level::Row { "ROW" } else { "STATEMENT" };
-    let when = wanted.when.map(|condition| format!(" WHEN ({condition})")).unwrap_or_default();
+    let when = wanted.when.map(|condition| format!(" WHEN ({condition}\n)")).unwrap_or_default();
     let args: Vec<String> = wanted.args.iter().map(|arg| quote_literal(arg)).collect();
     format!(
         "CREATE TRIGGER {} {timing} {} ON {relation}{transition} FOR EACH {level}{when} EXECUTE FUNCTION {}.{}({})",

@@ -44,7 +44,7 @@ pub(super) fn drop(call: &mut Call<'_>) -> Result<Reply, PgError> {
         rows.into_iter().filter_map(|row| row.into_iter().next().and_then(Cell::some)).collect();
     if !signatures.is_empty() {
         let how = if cascade { "CASCADE" } else { "RESTRICT" };
-        spi::run(&format!("DROP FUNCTION {} {how}", signatures.join(", ")), &[]).map_err(|mut error| {
+        spi::run(&format!("DROP ROUTINE {} {how}", signatures.join(", ")), &[]).map_err(|mut error| {
             if error.sqlstate == crate::pg::SqlState::new(b"2BP01") {
                 error.hint = Some(format!("Use fn_drop('{name}', cascade => true) to drop the dependent objects too."));
             }

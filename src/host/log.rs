@@ -1,21 +1,24 @@
 //! `log` and everything else that ends as a log line. Lines wait here and go out when the guest has returned.
 
+use std::borrow::Cow;
+
 use alyx_manifest::LogPolicy;
 use alyx_runtime::LogLevel;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::answer;
 use super::guest::GuestHost;
 use crate::pg::backend::Level;
 
 #[derive(Deserialize)]
-struct Request {
-    #[serde(default)]
-    level: Option<String>,
-    message: Value,
-    #[serde(default)]
-    fields: Option<Value>,
+struct Request<'a> {
+    #[serde(borrow, default)]
+    level: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    message: &'a RawValue,
+    #[serde(borrow, default)]
+    fields: Option<&'a RawValue>,
 }
 
 /// Bytes kept of one line.
@@ -23,7 +26,7 @@ const MAX_LINE: usize = 8192;
 
 /// `{"level", "message", "fields"}` → `{}`.
 pub(super) fn log(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
-    let request: Request = match answer::request("log", request) {
+    let request: Request<'_> = match answer::request("log", request) {
         Ok(request) => request,
         Err(refusal) => return refusal,
     };
@@ -33,13 +36,14 @@ pub(super) fn log(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
         Some("error") => LogLevel::Error,
         _ => LogLevel::Info,
     };
-    let mut text = match request.message {
-        Value::String(text) => text,
-        other => other.to_string(),
+    let message = request.message.get();
+    let mut text = match serde_json::from_str::<Cow<'_, str>>(message) {
+        Ok(text) => cut(&text).to_owned(),
+        Err(_) => cut(message).to_owned(),
     };
-    if let Some(fields) = request.fields.filter(|fields| !fields.is_null()) {
+    if let Some(fields) = request.fields.map(RawValue::get).filter(|fields| *fields != "null") {
         text.push(' ');
-        text.push_str(&fields.to_string());
+        text.push_str(cut(fields));
     }
     line(host, level, &text);
     answer::empty()
@@ -54,11 +58,15 @@ pub(super) fn line(host: &mut GuestHost, level: LogLevel, message: &str) {
         (_, LogLevel::Info) => Level::Log,
         (_, LogLevel::Warn | LogLevel::Error) => Level::Warning,
     };
-    let mut end = message.len().min(MAX_LINE);
-    while !message.is_char_boundary(end) {
+    let text = format!("function \"{}\": {}", host.function.name, cut(message));
+    host.push_log(level, text);
+}
+
+/// The beginning of a text that is too long for a line.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MAX_LINE);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let shown = message.get(..end).unwrap_or_default();
-    let text = format!("function \"{}\": {shown}", host.function.name);
-    host.push_log(level, text);
+    text.get(..end).unwrap_or_default()
 }

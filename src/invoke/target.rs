@@ -130,6 +130,11 @@ impl Target {
         Ok(target)
     }
 
+    /// Bytes of input that could fit: a guest's memory holds its input.
+    pub fn input_limit(&self) -> usize {
+        usize::try_from(self.function.limits().memory_bytes).unwrap_or(usize::MAX)
+    }
+
     /// Whether the export could look at its input: reading it takes a call of the host, and an export that leaves no
     /// state makes none.
     pub fn reads_input(&self) -> bool {

@@ -56,9 +56,12 @@ impl Bound {
     }
 }
 
+/// Bound functions by OID, under the generation of functions that they were bound in.
+type Table = (u64, HashMap<u32, Rc<Bound>>);
+
 thread_local! {
     // Never dropped with the process: unmapping instances one by one would only delay its end.
-    static BOUND: ManuallyDrop<RefCell<(u64, HashMap<u32, Rc<Bound>>)>> = ManuallyDrop::default();
+    static BOUND: ManuallyDrop<RefCell<Table>> = ManuallyDrop::default();
 }
 
 /// The bound function behind a call, remembered in the query's plan while no function changes.

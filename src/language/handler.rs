@@ -54,12 +54,12 @@ fn scalars(call: &Call<'_>, bound: &Bound, arguments: &[Scalar], result: Option<
 fn value(call: &mut Call<'_>, bound: &Bound, input: &Input) -> Result<Reply, PgError> {
     let mut bytes = Vec::new();
     if bound.reads_input {
-        write_input(call, input, &mut bytes)?;
+        write_input(call, input, bound.target.input_limit(), &mut bytes)?;
     }
     invoke::bytes(&bound.target, &bytes, bound.scope(), |out| output::reply(call, bound, out))
 }
 
-fn write_input(call: &Call<'_>, input: &Input, out: &mut Vec<u8>) -> Result<(), PgError> {
+fn write_input(call: &Call<'_>, input: &Input, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
     match input {
         Input::Empty => {}
         Input::Bytes(r#type) => {
@@ -76,7 +76,7 @@ fn write_input(call: &Call<'_>, input: &Input, out: &mut Vec<u8>) -> Result<(), 
                 }
                 escape(name.as_bytes(), out);
                 out.push(b':');
-                call.json(i, kind, out)?;
+                call.json(i, kind, out, limit)?;
             }
             out.push(b'}');
         }
@@ -86,7 +86,7 @@ fn write_input(call: &Call<'_>, input: &Input, out: &mut Vec<u8>) -> Result<(), 
                 if i > 0 {
                     out.push(b',');
                 }
-                call.json(i, kind, out)?;
+                call.json(i, kind, out, limit)?;
             }
             out.push(b']');
         }

@@ -35,7 +35,7 @@ pub(super) fn reply(call: &mut Call<'_>, bound: &Bound, output: Option<&[u8]>) -
             // The type's own input function reads it anyway; its complaint is about the guest, not about the caller.
             Reply::json(bytes, result).map_err(|error| match &error.sqlstate.class() {
                 b"22" => {
-                    bad(bound, &format!("it is not valid JSON: {}", error.detail.as_deref().unwrap_or("cut short")))
+                    bad(bound, &format!("it is not valid JSON: {}", error.detail.as_deref().unwrap_or(&error.message)))
                 }
                 _ => error,
             })

@@ -17,7 +17,7 @@ pub(super) fn row(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> 
     let mut input = Vec::new();
     if bound.reads_input {
         input.reserve(1024);
-        event_of(bound).write(&mut input, |out| trigger.write(out))?;
+        event_of(bound).write(&mut input, |out| trigger.write(out, bound.target.input_limit()))?;
     }
     let is_deciding = trigger.is_row() && trigger.timing() != Timing::After;
     let scope = Scope { transition: trigger.transition_tables(), ..Scope::default() };

@@ -236,7 +236,7 @@ impl Call<'_> {
     pub fn bytes(&self, index: usize, r#type: TypeId, out: &mut Vec<u8>) -> Result<bool, PgError> {
         let Some(datum) = self.argument(index) else { return Ok(false) };
         if r#type == TypeId::JSONB {
-            JsonWriter::new(out).value(&JsonKind::Jsonb, datum)?;
+            JsonWriter::new(out, usize::MAX).value(&JsonKind::Jsonb, datum)?;
         } else {
             super::datum::append_varlena(datum, r#type == TypeId::BYTEA, out)?;
         }
@@ -256,9 +256,9 @@ impl Call<'_> {
     }
 
     /// An argument as JSON, written by its kind.
-    pub fn json(&self, index: usize, kind: &JsonKind, out: &mut Vec<u8>) -> Result<(), PgError> {
+    pub fn json(&self, index: usize, kind: &JsonKind, out: &mut Vec<u8>, limit: usize) -> Result<(), PgError> {
         match self.argument(index) {
-            Some(datum) => JsonWriter::new(out).value(kind, datum),
+            Some(datum) => JsonWriter::new(out, limit).value(kind, datum),
             None => {
                 out.extend_from_slice(b"null");
                 Ok(())

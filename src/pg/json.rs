@@ -91,12 +91,13 @@ unsafe fn output(r#type: pg_sys::Oid) -> Result<Output, PgError> {
 /// Appends JSON to a buffer.
 pub struct JsonWriter<'a> {
     out: &'a mut Vec<u8>,
+    limit: usize,
 }
 
 impl<'a> JsonWriter<'a> {
-    /// Writes to the end of `out`.
-    pub fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out }
+    /// Writes to the end of `out`, which may grow to about `limit` bytes.
+    pub fn new(out: &'a mut Vec<u8>, limit: usize) -> Self {
+        Self { out, limit }
     }
 
     /// One value that is not NULL.
@@ -107,42 +108,54 @@ impl<'a> JsonWriter<'a> {
             reason = "a Datum carries the bits of the value"
         )]
         match kind {
-            JsonKind::Bool => self.push(if datum.value() as u8 != 0 { b"true" } else { b"false" }),
+            JsonKind::Bool => self.push(if datum.value() as u8 != 0 { b"true" } else { b"false" })?,
             JsonKind::Int(2) => self.integer(i64::from(datum.value() as i16)),
             JsonKind::Int(4) => self.integer(i64::from(datum.value() as i32)),
             JsonKind::Int(_) => self.integer(datum.value() as i64),
             // SAFETY: the kind says what the datum is, here and below.
-            JsonKind::Float(output) => self.number(unsafe { output_bytes(output, datum)? }),
+            JsonKind::Float(output) => self.number(unsafe { output_bytes(output, datum)? })?,
             // SAFETY: as above.
-            JsonKind::Numeric => self.number(unsafe { c_function_bytes(raw::numeric_out, datum)? }),
+            JsonKind::Numeric => self.number(unsafe { c_function_bytes(raw::numeric_out, datum)? })?,
             JsonKind::Text => {
                 // SAFETY: as above; the detoasted bytes live until the context is reset, after this call.
                 let bytes = unsafe { varlena_bytes(datum)? };
-                escape(&from_server(bytes)?, self.out);
+                self.string(&from_server(bytes)?)?;
             }
             JsonKind::Json => {
                 // SAFETY: as above.
                 let bytes = unsafe { varlena_bytes(datum)? };
-                self.push(&from_server(bytes)?);
+                self.push(&from_server(bytes)?)?;
             }
             // SAFETY: as above.
-            JsonKind::Jsonb => self.push(&from_server(unsafe { c_function_bytes(raw::jsonb_out, datum)? })?),
+            JsonKind::Jsonb => self.push(&from_server(unsafe { c_function_bytes(raw::jsonb_out, datum)? })?)?,
             JsonKind::DateTime(r#type) => self.date_time(datum, pg_sys::Oid::from(*r#type))?,
             // SAFETY: as above.
-            JsonKind::Array => self.push(&from_server(unsafe { json_function(raw::array_to_json, datum)? })?),
+            JsonKind::Array => self.push(&from_server(unsafe { json_function(raw::array_to_json, datum)? })?)?,
             // SAFETY: as above.
-            JsonKind::Composite => self.push(&from_server(unsafe { json_function(raw::row_to_json, datum)? })?),
+            JsonKind::Composite => self.push(&from_server(unsafe { json_function(raw::row_to_json, datum)? })?)?,
             JsonKind::Other(output) => {
                 // SAFETY: as above.
                 let bytes = unsafe { output_bytes(output, datum)? };
-                escape(&from_server(bytes)?, self.out);
+                self.string(&from_server(bytes)?)?;
             }
         }
         Ok(())
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), PgError> {
+        self.make_room(bytes.len())?;
         self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn string(&mut self, bytes: &[u8]) -> Result<(), PgError> {
+        self.make_room(bytes.len())?;
+        escape_within(bytes, self.out, self.limit);
+        self.make_room(0)
+    }
+
+    fn make_room(&self, bytes: usize) -> Result<(), PgError> {
+        if self.out.len().saturating_add(bytes) <= self.limit { Ok(()) } else { Err(too_large(self.limit)) }
     }
 
     fn integer(&mut self, value: i64) {
@@ -167,12 +180,12 @@ impl<'a> JsonWriter<'a> {
         self.out.extend_from_slice(&digits[at..]);
     }
 
-    fn number(&mut self, text: &[u8]) {
+    fn number(&mut self, text: &[u8]) -> Result<(), PgError> {
         // JSON has no NaN and no infinity: to_jsonb writes these as strings.
         if text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E')) {
-            self.push(text);
+            self.push(text)
         } else {
-            escape(text, self.out);
+            self.string(text)
         }
     }
 
@@ -183,13 +196,29 @@ impl<'a> JsonWriter<'a> {
             catch(|| raw::JsonEncodeDateTime(buffer.as_mut_ptr(), datum, r#type, std::ptr::null::<c_int>()))?;
             owned(buffer.as_ptr())
         };
-        escape(text.as_bytes(), self.out);
-        Ok(())
+        self.string(text.as_bytes())
     }
+}
+
+fn too_large(limit: usize) -> PgError {
+    let mut error = PgError::new(
+        super::SqlState::new(b"54000"),
+        format!("value for a function is larger than its limit of {limit} bytes"),
+    );
+    error.hint = Some(
+        "Pass fewer or smaller values; the limit is the setting alyx_functions.max_host_call for results of queries, and the function's memory for arguments and rows."
+            .to_owned(),
+    );
+    error
 }
 
 /// Appends UTF-8 `bytes` as a JSON string.
 pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    escape_within(bytes, out, usize::MAX);
+}
+
+/// The same, given up once `out` is larger than `limit`: a byte may become six.
+fn escape_within(bytes: &[u8], out: &mut Vec<u8>, limit: usize) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let mut start = 0;
@@ -215,6 +244,9 @@ pub fn escape(bytes: &[u8], out: &mut Vec<u8>) {
             out.extend_from_slice(short);
         }
         start = i + 1;
+        if out.len() > limit {
+            return;
+        }
     }
     out.extend_from_slice(&bytes[start..]);
     out.push(b'"');

@@ -87,7 +87,7 @@ impl<'a> JsonReceiver<'a> {
         };
         // SAFETY: scratch outlives the row; the executor's context is put back before it goes on.
         let before = unsafe { pg_sys::MemoryContextSwitchTo(self.scratch) };
-        let written = shape.write(values, nulls, self.out);
+        let written = shape.write(values, nulls, self.out, self.limit);
         // SAFETY: as above.
         unsafe {
             pg_sys::MemoryContextSwitchTo(before);

@@ -107,8 +107,14 @@ impl RowShape {
         out.push(b']');
     }
 
-    /// Appends a row as a JSON object.
-    pub(super) fn write(&self, values: &[pg_sys::Datum], nulls: &[bool], out: &mut Vec<u8>) -> Result<(), PgError> {
+    /// Appends a row as a JSON object; `out` may grow to about `limit` bytes.
+    pub(super) fn write(
+        &self,
+        values: &[pg_sys::Datum],
+        nulls: &[bool],
+        out: &mut Vec<u8>,
+        limit: usize,
+    ) -> Result<(), PgError> {
         out.push(b'{');
         let mut first = true;
         for ((column, value), is_null) in self.columns.iter().zip(values).zip(nulls) {
@@ -123,7 +129,7 @@ impl RowShape {
             if *is_null {
                 out.extend_from_slice(b"null");
             } else {
-                JsonWriter::new(out).value(&column.kind, *value)?;
+                JsonWriter::new(out, limit).value(&column.kind, *value)?;
             }
         }
         out.push(b'}');
@@ -139,6 +145,7 @@ impl RowShape {
         tuple: pg_sys::HeapTuple,
         descriptor: pg_sys::TupleDesc,
         out: &mut Vec<u8>,
+        limit: usize,
     ) -> Result<(), PgError> {
         let count = self.columns.len();
         let (mut few_values, mut few_nulls) = ([pg_sys::Datum::null(); FEW_COLUMNS], [true; FEW_COLUMNS]);
@@ -153,6 +160,6 @@ impl RowShape {
         };
         // SAFETY: both arrays have natts members, as heap_deform_tuple demands.
         unsafe { catch(|| raw::heap_deform_tuple(tuple, descriptor, values.as_mut_ptr(), nulls.as_mut_ptr()))? };
-        self.write(values, nulls, out)
+        self.write(values, nulls, out, limit)
     }
 }

@@ -22,6 +22,8 @@ use super::spi::{Connection, spi_error};
 use super::trigger::TransitionTables;
 use super::{PgError, inval, raw, refuse};
 
+/// Texts up to this length are kept prepared.
+const KEPT_TEXT_BYTES: usize = 16 * 1024;
 /// How many prepared statements a backend keeps; over that it starts afresh.
 const CACHE_LIMIT: usize = 512;
 
@@ -74,6 +76,14 @@ impl Statement<'_> {
                 Rc::new(Plan::prepare(self.sql, self.params.len(), Some(tables))?).check(self.params.len())?
             }
         };
+        let ran = self.run_plan(&plan, access, limit, out);
+        if ran.is_err() {
+            plan.forget(self.sql);
+        }
+        ran
+    }
+
+    fn run_plan(&self, plan: &Plan, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
         let params = plan.bind(self.params)?;
         let mut receiver = JsonReceiver::new(out, limit, plan.shape.borrow().clone());
         let options = pg_sys::SPIExecuteOptions {
@@ -152,6 +162,9 @@ impl Plan {
         }
         let search_path = Box::from(search_path);
         let plan = Rc::new(Self::prepare(sql, given, None)?);
+        if sql.len() > KEPT_TEXT_BYTES {
+            return plan.check(given);
+        }
         // Taken out before it is dropped: a plan that is freed may call back into Postgres.
         let dropped = PLANS.with(|plans| {
             let mut plans = plans.borrow_mut();
@@ -171,6 +184,17 @@ impl Plan {
         });
         drop(dropped);
         plan.check(given)
+    }
+
+    /// Takes a plan out of the cache: one that failed may hold anything, such as a folded constant of any size.
+    fn forget(self: &Rc<Self>, sql: &str) {
+        let forgotten = PLANS.with(|plans| {
+            let mut plans = plans.borrow_mut();
+            let meanings = plans.by_text.get_mut(sql)?;
+            let at = meanings.iter().position(|one| Rc::ptr_eq(&one.plan, self))?;
+            Some(meanings.swap_remove(at))
+        });
+        drop(forgotten);
     }
 
     fn check(self: Rc<Self>, given: usize) -> Result<Rc<Self>, PgError> {

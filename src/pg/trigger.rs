@@ -120,13 +120,13 @@ impl<'a> Trigger<'a> {
         has_any.then(|| TransitionTables { data: std::ptr::from_ref(self.data).cast_mut() })
     }
 
-    /// Appends the event's `database` object.
-    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
+    /// Appends the event's `database` object; `out` may grow to about `limit` bytes.
+    pub fn write(&self, out: &mut Vec<u8>, limit: usize) -> Result<(), PgError> {
         self.write_head(out);
         if self.is_row() {
-            self.write_rows(out)?
+            self.write_rows(out, limit)?
         } else {
-            self.write_tables(out)?
+            self.write_tables(out, limit)?
         }
         out.push(b'}');
         Ok(())
@@ -194,7 +194,7 @@ impl<'a> Trigger<'a> {
         out
     }
 
-    fn write_rows(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
+    fn write_rows(&self, out: &mut Vec<u8>, limit: usize) -> Result<(), PgError> {
         let (new, old) = match self.operation() {
             Operation::Insert => (self.data.tg_trigtuple, std::ptr::null_mut()),
             Operation::Update => (self.data.tg_newtuple, self.data.tg_trigtuple),
@@ -204,23 +204,23 @@ impl<'a> Trigger<'a> {
             if !tuple.is_null() {
                 field(key, out);
                 // SAFETY: the tuple has the relation's descriptor, from which the shape was made.
-                unsafe { self.shape.write_tuple(tuple, (*self.data.tg_relation).rd_att, out)? };
+                unsafe { self.shape.write_tuple(tuple, (*self.data.tg_relation).rd_att, out, limit)? };
             }
         }
         Ok(())
     }
 
-    fn write_tables(&self, out: &mut Vec<u8>) -> Result<(), PgError> {
+    fn write_tables(&self, out: &mut Vec<u8>, limit: usize) -> Result<(), PgError> {
         for (key, table) in [(&b"new_rows"[..], self.data.tg_newtable), (b"old_rows", self.data.tg_oldtable)] {
             if !table.is_null() {
                 field(key, out);
-                self.write_table(table, out)?;
+                self.write_table(table, out, limit)?;
             }
         }
         Ok(())
     }
 
-    fn write_table(&self, table: *mut pg_sys::Tuplestorestate, out: &mut Vec<u8>) -> Result<(), PgError> {
+    fn write_table(&self, table: *mut pg_sys::Tuplestorestate, out: &mut Vec<u8>, limit: usize) -> Result<(), PgError> {
         out.push(b'[');
         // SAFETY: a transition table holds minimal tuples of the relation's descriptor; the slot is dropped at the end
         // (an error leaves it to the memory context).
@@ -238,7 +238,10 @@ impl<'a> Trigger<'a> {
                 catch(|| raw::slot_getsomeattrs_int(slot, c_int::try_from(count).unwrap_or(c_int::MAX)))?;
                 let values = std::slice::from_raw_parts((*slot).tts_values, count);
                 let nulls = std::slice::from_raw_parts((*slot).tts_isnull, count);
-                self.shape.write(values, nulls, out)?;
+                self.shape.write(values, nulls, out, limit)?;
+                if let Some(error) = super::interrupt::raise_pending() {
+                    return Err(error);
+                }
             }
             pg_sys::ExecDropSingleTupleTableSlot(slot);
         }
