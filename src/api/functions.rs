@@ -55,10 +55,7 @@ fn ensure(header: &str, signature: &str, returns: &str, name: &str, roles: &Role
             // It belongs to somebody else, who could let anyone call. If it was reassigned since the last deploy, a
             // superuser who deploys again takes it back; one that was there before the first deploy stays refused.
             if roles.deployer.is_superuser() && !roles.is_first {
-                let _deployer = RoleScope::internal(roles.deployer);
-                let owner = quote_identifier(&roles.owner.name());
-                spi::run(&format!("ALTER FUNCTION {signature} OWNER TO {owner}"), &[])?;
-                return spi::run(&format!("REVOKE ALL ON FUNCTION {signature} FROM PUBLIC"), &[]);
+                return take_back(header, signature, returns, name, roles);
             }
         }
         return Err(Error::Exists(format!("function {signature}")).into());
@@ -66,6 +63,22 @@ fn ensure(header: &str, signature: &str, returns: &str, name: &str, roles: &Role
     spi::run(&format!("CREATE FUNCTION {header} RETURNS {returns} LANGUAGE wasm AS {}", quote_literal(name)), &[])?;
     // Running a function spends the server's resources: its owner decides who may.
     spi::run(&format!("REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC"), &[])
+}
+
+/// Makes a function that had been given away the owner's again, with nothing left of what its interim owner made of it:
+/// neither SECURITY DEFINER, settings or volatility nor grants.
+fn take_back(header: &str, signature: &str, returns: &str, name: &str, roles: &Roles) -> Result<(), PgError> {
+    let _deployer = RoleScope::internal(roles.deployer);
+    let owner = quote_identifier(&roles.owner.name());
+    spi::run(&format!("ALTER FUNCTION {signature} OWNER TO {owner}"), &[])?;
+    let body = quote_literal(name);
+    spi::run(&format!("CREATE OR REPLACE FUNCTION {header} RETURNS {returns} LANGUAGE wasm AS {body}"), &[])?;
+    let grantees =
+        spi::query(include_str!("../../sql/queries/function_grantees.sql"), &[Param::Text(Some(signature))])?;
+    for grantee in grantees.into_iter().flatten().filter_map(Cell::some) {
+        spi::run(&format!("REVOKE ALL ON FUNCTION {signature} FROM {grantee} CASCADE"), &[])?;
+    }
+    Ok(())
 }
 
 /// One of the manifest's own signatures: text of the function's owner, run as the owner, in one statement that must turn

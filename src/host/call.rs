@@ -47,7 +47,8 @@ pub(super) fn mapped(host: &mut GuestHost, name: &str, request: &[u8]) -> Result
 }
 
 fn run(host: &mut GuestHost, name: &str, input: &[u8], can_fail: bool) -> Result<Option<Vec<u8>>, PgError> {
-    let role = host.role();
+    // Opens the scope of settings too: below another role the caller's search_path must not reach the callee's SQL.
+    let role = host.access()?.role;
     let _scope = RoleScope::guest(role);
     let work = || (host.call_by_name)(name, input, role);
     if can_fail { subtransaction(work) } else { work() }

@@ -11,7 +11,7 @@ const MAX_LOOP_DEPTH: u64 = 100;
 /// Blocks inside each other: a switch of n cases is n blocks.
 const MAX_DEPTH: u64 = 4_000;
 /// Blocks, loops and ifs of one function. Interpreters' main loops have some thousands.
-const MAX_BLOCKS: u64 = 20_000;
+const MAX_BLOCKS: u64 = 10_000;
 
 /// Refuses a body that would take out of proportion long to compile.
 pub(crate) fn check(body: &FunctionBody<'_>) -> Result<(), Error> {

@@ -163,6 +163,6 @@ fn code_that_would_take_for_ever_to_compile_is_refused() {
         let refused = nested(open, count, ")").unwrap_err();
         assert!(matches!(refused, Error::TooComplex { .. }), "{refused}");
     }
-    let refused = nested("(block)", 20_001, "").unwrap_err();
+    let refused = nested("(block)", 10_001, "").unwrap_err();
     assert!(matches!(refused, Error::TooComplex { .. }), "{refused}");
 }
