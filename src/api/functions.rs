@@ -85,7 +85,7 @@ fn take_back(header: &str, signature: &str, returns: &str, name: &str, roles: &R
 /// out to be CREATE FUNCTION in this language with this AS.
 fn create_listed(name: &str, schema: &str, function: &SqlFunction) -> Result<(), PgError> {
     let source = format!("{name}:{}", function.export);
-    let at = |error: PgError| place(error, function);
+    let at = |error: PgError| in_manifest(error, "entry of \"sql\"", function.line, function.column);
     let sql = format!(
         "CREATE OR REPLACE FUNCTION {}\nLANGUAGE wasm AS {}",
         qualify(&function.create, schema),
@@ -118,11 +118,12 @@ fn qualify(create: &str, schema: &str) -> String {
     if head.contains('.') { create.to_owned() } else { format!("{}.{create}", quote_identifier(schema)) }
 }
 
-fn place(mut error: PgError, function: &SqlFunction) -> PgError {
-    let line = format!("manifest entry \"sql\" at line {}, column {}", function.line, function.column);
+/// Adds where in the manifest the statement came from that an error is about.
+pub(super) fn in_manifest(mut error: PgError, what: &str, line: usize, column: usize) -> PgError {
+    let place = format!("manifest: {what} at line {line}, column {column}");
     error.context = Some(match error.context.take() {
-        Some(context) => format!("{context}\n{line}"),
-        None => line,
+        Some(context) => format!("{context}\n{place}"),
+        None => place,
     });
     error
 }

@@ -2,7 +2,7 @@
 
 use alyx_manifest::{Action, DatabaseHook, Hook, Level, Manifest, Mode, Timing};
 
-use super::functions::quote_literal;
+use super::functions::{in_manifest, quote_literal};
 use crate::catalog::{HookRow, Transaction};
 use crate::error::Error;
 use crate::pg::spi::{self, Cell, Param};
@@ -48,10 +48,11 @@ pub(super) fn reconcile(
         let definition = serde_json::to_string(hook).map_err(|error| Error::Internal(error.to_string()))?;
         let (r#type, relation, trigger) = match hook {
             Hook::Database(hook) => {
-                let relation = resolve(&hook.source).map_err(|error| place(error, hook))?;
+                let in_place = |error: PgError| in_manifest(error, "hook", hook.line, hook.column);
+                let relation = resolve(&hook.source).map_err(in_place)?;
                 let trigger = hook.name.clone().unwrap_or_else(|| trigger_name(name, at + 1));
                 let sql = create_trigger(&Wanted::of(hook), name, schema, &relation, &trigger);
-                spi::run_one(&sql).map_err(|error| place(error, hook))?;
+                spi::run_one(&sql).map_err(in_place)?;
                 ("database", Some(relation), Some(trigger))
             }
             Hook::Schedule(_) => ("schedule", None, None),
@@ -153,13 +154,4 @@ pub(super) fn qualified_name(oid: &str) -> Result<String, PgError> {
     rows.into_iter().flatten().next().and_then(Cell::some).ok_or_else(|| {
         PgError::new(crate::pg::SqlState::new(b"42P01"), format!("relation with OID {oid} does not exist"))
     })
-}
-
-fn place(mut error: PgError, hook: &DatabaseHook) -> PgError {
-    let line = format!("manifest hook at line {}, column {}", hook.line, hook.column);
-    error.context = Some(match error.context.take() {
-        Some(context) => format!("{context}\n{line}"),
-        None => line,
-    });
-    error
 }

@@ -1,6 +1,6 @@
 //! What goes back to a guest: JSON, and an error as `{"error": {"code", "message", …}}`.
 
-use serde_json::{Map, Value};
+use alyx_abi::{ErrorReply, SqlError};
 
 use crate::error::Error;
 use crate::pg::PgError;
@@ -10,26 +10,20 @@ pub(super) fn empty() -> Vec<u8> {
     b"{}".to_vec()
 }
 
-/// An error as the guest sees it: `code` is the SQLSTATE, absent fields are left out.
+/// An error as the guest sees it: `code` is the SQLSTATE.
 pub(super) fn error(error: &PgError) -> Vec<u8> {
-    let mut fields = Map::new();
-    fields.insert("code".to_owned(), Value::String(error.sqlstate.to_string()));
-    fields.insert("message".to_owned(), Value::String(error.message.clone()));
-    let optional = [
-        ("detail", &error.detail),
-        ("hint", &error.hint),
-        ("schema", &error.schema),
-        ("table", &error.table),
-        ("column", &error.column),
-        ("datatype", &error.datatype),
-        ("constraint", &error.constraint),
-    ];
-    for (key, value) in optional {
-        if let Some(value) = value {
-            fields.insert(key.to_owned(), Value::String(value.clone()));
-        }
-    }
-    serde_json::json!({ "error": fields }).to_string().into_bytes()
+    let error = SqlError {
+        code: error.sqlstate.to_string(),
+        message: &error.message,
+        detail: error.detail.as_deref(),
+        hint: error.hint.as_deref(),
+        schema: error.schema.as_deref(),
+        table: error.table.as_deref(),
+        column: error.column.as_deref(),
+        datatype: error.datatype.as_deref(),
+        constraint: error.constraint.as_deref(),
+    };
+    serde_json::to_vec(&ErrorReply { error }).unwrap_or_else(|_| br#"{"error":{"code":"XX000"}}"#.to_vec())
 }
 
 /// A refusal, 42501.

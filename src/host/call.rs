@@ -2,7 +2,7 @@
 //!
 //! The way back onto the road comes from above, as a function that `invoke` lends each host: this room must not know it.
 
-use serde::Deserialize;
+use alyx_abi::Invoke;
 use serde_json::value::RawValue;
 
 use super::guest::GuestHost;
@@ -10,19 +10,9 @@ use super::{answer, query};
 use crate::error::Error;
 use crate::pg::{PgError, RoleScope, subtransaction};
 
-#[derive(Deserialize)]
-struct Request<'a> {
-    #[serde(alias = "function")]
-    name: String,
-    #[serde(borrow, default)]
-    input: Option<&'a RawValue>,
-    #[serde(default = "query::yes")]
-    catch: bool,
-}
-
 /// Calls another function that the caller may execute: `{"name", "input"}` → `{"result"}`.
 pub(super) fn invoke(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgError> {
-    let request: Request<'_> = match answer::request("fn_invoke", request) {
+    let request: Invoke<'_> = match answer::request("fn_invoke", request) {
         Ok(request) => request,
         Err(refusal) => return Ok(refusal),
     };

@@ -2,31 +2,21 @@
 
 use std::borrow::Cow;
 
+use alyx_abi::Log;
 use alyx_manifest::LogPolicy;
 use alyx_runtime::LogLevel;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer;
 use super::guest::GuestHost;
 use crate::pg::backend::Level;
 
-#[derive(Deserialize)]
-struct Request<'a> {
-    #[serde(borrow, default)]
-    level: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    message: &'a RawValue,
-    #[serde(borrow, default)]
-    fields: Option<&'a RawValue>,
-}
-
 /// Bytes kept of one line.
 const MAX_LINE: usize = 8192;
 
 /// `{"level", "message", "fields"}` → `{}`.
 pub(super) fn log(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
-    let request: Request<'_> = match answer::request("log", request) {
+    let request: Log<'_> = match answer::request("log", request) {
         Ok(request) => request,
         Err(refusal) => return refusal,
     };

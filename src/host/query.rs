@@ -1,12 +1,8 @@
 //! `db_query` and `db_batch`: a guest's SQL, under the caller's role, with values bound and never spliced.
 
-use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::rc::Rc;
 
-use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use alyx_abi::{Batch, Query};
 
 use super::answer;
 use super::guest::GuestHost;
@@ -16,64 +12,6 @@ use crate::pg::{Access, PgError, SqlState, Statement, can_open_subtransaction, i
 use crate::settings;
 
 const CANCELED: SqlState = SqlState::new(b"57014");
-
-#[derive(Deserialize)]
-struct Query<'a> {
-    #[serde(borrow)]
-    sql: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "few_params")]
-    params: Vec<&'a RawValue>,
-    // false: the guest will not handle a failure, so the statement needs no subtransaction of its own.
-    #[serde(default = "yes")]
-    catch: bool,
-}
-
-#[derive(Deserialize)]
-struct Batch<'a> {
-    #[serde(borrow, deserialize_with = "few_statements")]
-    statements: Vec<Query<'a>>,
-    #[serde(default = "yes")]
-    catch: bool,
-}
-
-/// Most parameters of a statement: Postgres' own limit.
-const MAX_PARAMS: usize = 65_535;
-/// Most statements of a batch.
-const MAX_STATEMENTS: usize = 10_000;
-
-fn few_params<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
-    deserializer.deserialize_seq(Few::<&RawValue, MAX_PARAMS>(PhantomData))
-}
-
-fn few_statements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Query<'de>>, D::Error> {
-    deserializer.deserialize_seq(Few::<Query<'_>, MAX_STATEMENTS>(PhantomData))
-}
-
-/// Reads an array of at most `MAX` members: a list of small values takes many times its JSON in memory.
-struct Few<T, const MAX: usize>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Few<T, MAX> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "an array of at most {MAX} members")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Vec<T>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(member) = members.next_element()? {
-            if list.len() >= MAX {
-                return Err(A::Error::invalid_length(list.len() + 1, &self));
-            }
-            list.push(member);
-        }
-        Ok(list)
-    }
-}
-
-pub(super) fn yes() -> bool {
-    true
-}
 
 /// Whether a failure can be given to the guest as a value: it has to be undone alone for that.
 pub(super) fn can_fail(wanted: bool) -> bool {

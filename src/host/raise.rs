@@ -1,32 +1,16 @@
 //! `raise`: the error that the caller of the function will see, in the guest's own words and with its own code.
 
-use serde::Deserialize;
+use alyx_abi::Raise;
 
 use super::answer;
 use super::guest::GuestHost;
 use crate::pg::{PgError, SqlState};
 
-#[derive(Deserialize)]
-struct Request {
-    #[serde(alias = "code")]
-    sqlstate: Option<String>,
-    #[serde(default)]
-    message: Option<String>,
-    detail: Option<String>,
-    hint: Option<String>,
-    #[serde(alias = "field")]
-    column: Option<String>,
-    constraint: Option<String>,
-    schema: Option<String>,
-    table: Option<String>,
-    datatype: Option<String>,
-}
-
 /// `{"sqlstate", "message", "detail", "hint", "column", "constraint", "table", "schema", "datatype"}` → `{}`.
 ///
 /// The guest goes on until it returns; whatever it returns, the error stands. A later `raise` replaces an earlier one.
 pub(super) fn raise(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
-    let request: Request = match answer::request("raise", request) {
+    let request: Raise = match answer::request("raise", request) {
         Ok(request) => request,
         Err(refusal) => return refusal,
     };

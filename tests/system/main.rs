@@ -6,6 +6,7 @@ mod deploy;
 mod deploy_refused;
 mod dump;
 mod errors;
+mod escalation;
 mod events;
 mod examples;
 mod hooks;

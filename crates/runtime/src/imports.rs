@@ -4,6 +4,7 @@
 
 use crate::error::Error;
 use crate::summary::{ValueType, signature_text};
+use alyx_abi::HOST_FUNCTIONS;
 
 /// A group of host functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,22 +27,6 @@ impl Namespace {
         }
     }
 }
-
-/// Names under `extism:host/user` that exist without a mapping.
-const USER: [&str; 12] = [
-    "db_batch",
-    "db_query",
-    "env",
-    "fn_enqueue",
-    "fn_invoke",
-    "http_fetch",
-    "kv_delete",
-    "kv_get",
-    "kv_list",
-    "kv_set",
-    "log",
-    "raise",
-];
 
 /// Name, parameters, results.
 type Entry = (&'static str, &'static str, &'static str);
@@ -146,7 +131,7 @@ pub(crate) fn check(
     let entry = |table: &'static [Entry]| table.iter().find(|entry| entry.0 == name).map(|entry| (entry.1, entry.2));
     let expected = match Namespace::of(module) {
         Some(Namespace::Extism) => entry(&EXTISM),
-        Some(Namespace::User) if USER.contains(&name) || user(name) => Some(("I", "I")),
+        Some(Namespace::User) if HOST_FUNCTIONS.contains(&name) || user(name) => Some(("I", "I")),
         Some(Namespace::Wasi) => entry(&WASI).or_else(|| entry(&WASI_REFUSED)),
         Some(Namespace::User) | None => None,
     };
@@ -193,5 +178,5 @@ fn spelled(types: &[ValueType]) -> impl Iterator<Item = char> {
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, Entry)> {
     let extism = EXTISM.iter().map(|entry| ("extism:host/env", *entry));
     let wasi = WASI.iter().chain(&WASI_REFUSED).map(|entry| ("wasi_snapshot_preview1", *entry));
-    extism.chain(USER.iter().map(|name| ("extism:host/user", (*name, "I", "I")))).chain(wasi)
+    extism.chain(HOST_FUNCTIONS.iter().map(|name| ("extism:host/user", (*name, "I", "I")))).chain(wasi)
 }

@@ -1,0 +1,98 @@
+//! Requests, as a guest writes them.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::bounded;
+
+/// `db_query`: one statement.
+#[derive(Debug, Deserialize)]
+pub struct Query<'a> {
+    /// Its text.
+    #[serde(borrow)]
+    pub sql: Cow<'a, str>,
+    /// Values of `$1`, `$2`, …; at most 65 535.
+    #[serde(borrow, default, deserialize_with = "bounded::params")]
+    pub params: Vec<&'a RawValue>,
+    /// Whether the guest handles a failure. If not, the statement needs no subtransaction and its failure ends the guest.
+    #[serde(default = "yes")]
+    pub catch: bool,
+}
+
+/// `db_batch`: several statements, all or none.
+#[derive(Debug, Deserialize)]
+pub struct Batch<'a> {
+    /// The statements, at most 10 000. Their own `catch` has no meaning.
+    #[serde(borrow, deserialize_with = "bounded::statements")]
+    pub statements: Vec<Query<'a>>,
+    /// As for [`Query`], for all of them.
+    #[serde(default = "yes")]
+    pub catch: bool,
+}
+
+/// `fn_invoke`: a call of another function.
+#[derive(Debug, Deserialize)]
+pub struct Invoke<'a> {
+    /// Its name.
+    #[serde(borrow, alias = "function")]
+    pub name: Cow<'a, str>,
+    /// Its input; an empty object when it is left out.
+    #[serde(borrow, default)]
+    pub input: Option<&'a RawValue>,
+    /// As for [`Query`].
+    #[serde(default = "yes")]
+    pub catch: bool,
+}
+
+/// `env`: one environment value.
+#[derive(Debug, Deserialize)]
+pub struct Env<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+}
+
+/// `log`: one line.
+#[derive(Debug, Deserialize)]
+pub struct Log<'a> {
+    /// `trace`, `debug`, `info`, `warn` or `error`; anything else is `info`.
+    #[serde(borrow, default)]
+    pub level: Option<Cow<'a, str>>,
+    /// The text, or any JSON value.
+    #[serde(borrow)]
+    pub message: &'a RawValue,
+    /// What belongs to it, usually an object.
+    #[serde(borrow, default)]
+    pub fields: Option<&'a RawValue>,
+}
+
+/// `raise`: the error that the function's caller will see.
+#[derive(Debug, Default, Deserialize)]
+pub struct Raise {
+    /// SQLSTATE; classes 00, 01, 02 and XX, and what is no code, become 38000.
+    #[serde(alias = "code")]
+    pub sqlstate: Option<String>,
+    /// Primary message.
+    pub message: Option<String>,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<String>,
+    /// Column it is about.
+    #[serde(alias = "field")]
+    pub column: Option<String>,
+    /// Constraint it is about.
+    pub constraint: Option<String>,
+    /// Schema it is about.
+    pub schema: Option<String>,
+    /// Table it is about.
+    pub table: Option<String>,
+    /// Data type it is about.
+    pub datatype: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
