@@ -14,6 +14,7 @@ mod interrupts;
 mod limits;
 mod outcomes;
 mod ownership;
+mod plugins;
 mod privileges;
 mod query;
 mod query_values;
