@@ -2,6 +2,7 @@
 //!
 //! A request that fails is a value that the guest can handle (`{"error": {...}}`). Only what it must not survive stops
 //! it: a cancel, a passed time limit, or a failed statement for which it said that it would not handle failure.
+#![deny(clippy::indexing_slicing)]
 
 mod answer;
 mod call;

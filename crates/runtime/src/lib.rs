@@ -8,12 +8,13 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `check`, `imports`, `stateless`, `summary` | what a module is, before it is compiled |
+//! | `check`, `imports`, `complexity`, `stateless`, `summary` | what a module is, before it is compiled |
 //! | `engine`, `cache`, `entry`, `runtime` | compiled code: how it is made, kept and found |
 //! | `module`, `link`, `instance`, `outcome` | sandboxes and calls |
 //! | `state`, `meter`, `kernel`, `variables` | what one sandbox holds, counted |
 //! | `extism`, `user`, `wasi` | what a guest may call |
 //! | `trusted` | the only `unsafe` code |
+#![deny(clippy::indexing_slicing)]
 
 mod cache;
 mod check;
