@@ -356,6 +356,12 @@ pub fn current_role() -> Role {
     Role(unsafe { raw::GetUserId() })
 }
 
+/// The role of the session's own statements: SET ROLE counts, SECURITY DEFINER and the switches of ours do not.
+pub(super) fn outer_role() -> Role {
+    // SAFETY: reads a backend variable.
+    Role(unsafe { raw::GetOuterUserId() })
+}
+
 /// Borrows a C string that Postgres owns as owned text.
 pub(super) unsafe fn owned(text: *const core::ffi::c_char) -> String {
     if text.is_null() {

@@ -129,6 +129,7 @@ unsafe extern "C-unwind" {
     ) -> pgrx::pg_sys::TypeFuncClass::Type;
     // miscinit.c, postgres.c: these cannot raise, and stand on the path of every call
     pub(super) fn GetUserId() -> Oid;
+    pub(super) fn GetOuterUserId() -> Oid;
     pub(super) fn set_stack_base() -> *mut c_char;
     pub(super) fn restore_stack_base(base: *mut c_char);
     pub(super) fn get_stack_depth_rlimit() -> c_long;

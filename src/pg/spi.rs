@@ -83,8 +83,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: balances SPI_connect. After a failed statement the (sub)transaction abort has popped the level
-        // already and SPI_finish only answers that nothing is connected.
+        // SAFETY: balances SPI_connect. After a failed statement the innermost level may be one that the statement left
+        // open; the abort of the (sub)transaction, which always follows, pops all that remain.
         let _ = unsafe { catch(|| raw::SPI_finish()) };
     }
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use pgrx::pg_sys;
 use serde_json::value::RawValue;
 
-use super::call::current_role;
+use super::call::outer_role;
 use super::catch::{catch, subtransaction};
 use super::datum::{FromJson, c_string};
 use super::error::SqlState;
@@ -55,7 +55,8 @@ impl Statement<'_> {
     /// Runs the statement and appends `{"columns", "rows", "row_count"}` to `out`, which may grow to `limit` bytes.
     pub fn run(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
         let _sql = SqlScope::open();
-        let is_switched = access.role != current_role();
+        // Not the current role: a guest that another guest called runs as that one already.
+        let is_switched = access.role != outer_role();
         let _role = RoleScope::guest(access.role);
         let _refusing = refuse::GuestSql::enter(is_switched);
         if self.can_fail {

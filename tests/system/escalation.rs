@@ -36,6 +36,20 @@ fn nothing_is_left_in_the_session_for_a_superuser_to_run() {
 }
 
 #[test]
+fn a_nested_call_leaves_nothing_either() {
+    let mut db = Db::new("escalation_nested");
+    let bob = db.deployer("bob");
+    let mut owner = db.session_as(&bob);
+    deploy_query(&mut owner, "inner_q", "");
+    owner.deploy("outer_q", &guest("ask"), "entrypoint: fn_invoke\n");
+    for sql in ["DECLARE c CURSOR FOR SELECT current_user", "PREPARE p AS SELECT current_user"] {
+        let request = serde_json::json!({ "name": "inner_q", "input": { "sql": sql } });
+        let reply = db.json(&format!("SELECT fn_invoke('outer_q', '{request}')"));
+        assert_eq!(reply["result"]["error"]["code"], "42501", "{sql}: {reply}");
+    }
+}
+
+#[test]
 fn a_superusers_rollback_runs_the_manifest_as_the_owner() {
     let mut db = Db::new("escalation_rollback");
     let bob = db.deployer("bob");
