@@ -13,13 +13,17 @@ CREATE TABLE alyx._module (
 );
 ALTER TABLE alyx._module ALTER COLUMN wasm SET STORAGE EXTERNAL;
 
--- regrole, not oid: a dump carries the role's name.
+-- regrole, not oid: a dump carries the role's name. The id is what jobs, schedules and statistics belong to: a function
+-- that is dropped and deployed anew under its name is another one.
+CREATE SEQUENCE alyx._function_id;
 CREATE TABLE alyx._function (
     name        text        PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_-]{0,62}$'),
+    id          bigint      NOT NULL UNIQUE DEFAULT pg_catalog.nextval('alyx._function_id'),
     owner       regrole     NOT NULL,
     version     int         NOT NULL,
     schema      text        NOT NULL,
     env         jsonb       NOT NULL DEFAULT '{}',
+    paused      boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
 
@@ -50,6 +54,7 @@ CREATE TABLE alyx._hook (
 
 SELECT pg_catalog.pg_extension_config_dump('alyx._module', '');
 SELECT pg_catalog.pg_extension_config_dump('alyx._function', '');
+SELECT pg_catalog.pg_extension_config_dump('alyx._function_id', '');
 SELECT pg_catalog.pg_extension_config_dump('alyx._version', '');
 SELECT pg_catalog.pg_extension_config_dump('alyx._hook', '');
 
@@ -65,7 +70,7 @@ COMMENT ON FUNCTION alyx._is_visible(regrole) IS 'whether the current role may s
 
 CREATE VIEW alyx.functions WITH (security_barrier) AS
 SELECT f.name, f.owner, f.version, f.schema, encode(v.sha256, 'hex') AS sha256, v.export,
-       octet_length(m.wasm) AS module_bytes, v.manifest, f.env, v.deployed_by, v.deployed_at, f.created_at
+       octet_length(m.wasm) AS module_bytes, v.manifest, f.env, f.paused, v.deployed_by, v.deployed_at, f.created_at
 FROM alyx._function f
 JOIN alyx._version v ON v.function = f.name AND v.version = f.version
 JOIN alyx._module m ON m.sha256 = v.sha256

@@ -21,4 +21,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::entry::install_panic_hook();
     pg::refuse::install_hook();
     settings::define();
+    if pg::shmem::is_preloading() {
+        pg::shmem::install_hooks();
+    }
 }

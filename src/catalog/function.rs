@@ -20,6 +20,8 @@ const MAX_VAR_BYTES: u32 = 1 << 20;
 /// A deployed function at its current version.
 #[derive(Debug)]
 pub struct Function {
+    /// What jobs, schedules and statistics belong to: never given to another function, whatever its name.
+    pub id: i64,
     /// Its name.
     pub name: String,
     /// Who deployed it first.
@@ -62,8 +64,7 @@ impl Function {
     /// Whether an instance of `other` may serve this one: the same code with the same rights and environment. A
     /// version number does not tell, once a name has been dropped and deployed anew.
     pub fn runs_like(&self, other: &Self) -> bool {
-        (self.name.as_str(), self.version, self.owner, self.sha256)
-            == (other.name.as_str(), other.version, other.owner, other.sha256)
+        (self.id, self.version, self.owner, self.sha256) == (other.id, other.version, other.owner, other.sha256)
             && self.manifest == other.manifest
             && self.env == other.env
             && self.schema == other.schema
@@ -138,10 +139,11 @@ fn read(name: &str) -> Result<Function, PgError> {
     let export = next().some();
     let overrides: BTreeMap<String, String> = serde_json::from_str(&next().text()).unwrap_or_default();
     let schema = next().text();
+    let id = next().parse().unwrap_or(0);
     let sql_function = next().parse();
     let mut env = manifest.env.clone();
     env.extend(overrides);
-    Ok(Function { name, owner, version, schema, sha256, export, manifest, env, sql_function })
+    Ok(Function { id, name, owner, version, schema, sha256, export, manifest, env, sql_function })
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> Result<Sha256, PgError> {

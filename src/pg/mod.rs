@@ -21,6 +21,7 @@ mod receiver;
 pub mod refuse;
 mod role;
 mod row;
+pub mod shmem;
 pub mod spi;
 mod statement;
 pub mod trigger;

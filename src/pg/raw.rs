@@ -149,6 +149,9 @@ unsafe extern "C-unwind" {
         is_reload: bool,
     ) -> c_int;
     pub(super) fn AtEOXact_GUC(commit: bool, level: c_int);
+    // ipci.c, shmem.c
+    pub(super) fn RequestAddinShmemSpace(bytes: usize);
+    pub(super) fn ShmemInitStruct(name: *const c_char, bytes: usize, found: *mut bool) -> *mut c_void;
     // inval.c
     pub(super) fn CacheInvalidateRelcacheByRelid(relation: Oid);
 }
