@@ -15,6 +15,7 @@ mod error;
 pub mod interrupt;
 pub mod inval;
 mod json;
+mod param;
 mod proc;
 mod raw;
 mod receiver;

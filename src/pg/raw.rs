@@ -51,6 +51,13 @@ unsafe extern "C-unwind" {
     pub(super) fn SPI_keepplan(plan: SPIPlanPtr) -> c_int;
     pub(super) fn SPI_freeplan(plan: SPIPlanPtr) -> c_int;
     pub(super) fn SPI_execute_plan_extended(plan: SPIPlanPtr, options: *const SPIExecuteOptions) -> c_int;
+    pub(super) fn SPI_execute_plan(
+        plan: SPIPlanPtr,
+        values: *mut Datum,
+        nulls: *const c_char,
+        read_only: bool,
+        limit: c_long,
+    ) -> c_int;
     pub(super) fn SPI_execute_with_args(
         text: *const c_char,
         count: c_int,
@@ -78,6 +85,18 @@ unsafe extern "C-unwind" {
         argument: Datum,
     ) -> Datum;
     pub(super) fn pg_detoast_datum_packed(value: *mut pgrx::pg_sys::varlena) -> *mut pgrx::pg_sys::varlena;
+    // arrayfuncs.c
+    pub(super) fn construct_md_array(
+        values: *mut Datum,
+        nulls: *mut bool,
+        dimensions: c_int,
+        counts: *mut c_int,
+        lower_bounds: *mut c_int,
+        r#type: Oid,
+        length: c_int,
+        is_by_value: bool,
+        align: c_char,
+    ) -> *mut pgrx::pg_sys::ArrayType;
     // json.c, jsonb.c, numeric.c
     pub(super) fn array_to_json(fcinfo: FunctionCallInfo) -> Datum;
     pub(super) fn row_to_json(fcinfo: FunctionCallInfo) -> Datum;

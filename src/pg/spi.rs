@@ -1,71 +1,19 @@
 //! SQL that this extension itself runs: fixed texts, bound parameters, small results. Guests' SQL is in `statement`.
 
 use core::ffi::c_int;
-use std::ffi::CString;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use pgrx::pg_sys;
 use serde_json::value::RawValue;
 
 use super::call::{Call, Reply, TypeId};
 use super::catch::catch;
-use super::datum::{c_string, c_text, type_name, varlena, varlena_bytes};
+use super::datum::{c_string, c_text, type_name, varlena_bytes};
 use super::error::SqlState;
+use super::param::bind;
+pub use super::param::{Cell, Param};
 use super::{PgError, raw};
-
-/// A parameter of one of our own statements.
-#[derive(Clone, Copy, Debug)]
-pub enum Param<'a> {
-    /// text, or NULL.
-    Text(Option<&'a str>),
-    /// bytea.
-    Bytes(&'a [u8]),
-    /// integer.
-    Int(i32),
-    /// json text, already known to be valid.
-    Json(&'a str),
-}
-
-/// A value of a result: bytea as bytes, everything else as its text.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// NULL.
-    Null,
-    /// The output text.
-    Text(String),
-    /// The bytes of a bytea.
-    Bytes(Vec<u8>),
-}
-
-impl Cell {
-    /// The text, empty for NULL.
-    pub fn text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Self::Null => String::new(),
-        }
-    }
-
-    /// The text, or `None` for NULL.
-    pub fn some(self) -> Option<String> {
-        (self != Self::Null).then(|| self.text())
-    }
-
-    /// The bytes, empty for anything but a bytea.
-    pub fn bytes(self) -> Vec<u8> {
-        if let Self::Bytes(bytes) = self { bytes } else { Vec::new() }
-    }
-
-    /// Reads an integer, boolean-as-text or the like; `None` when it is not one.
-    pub fn parse<T: std::str::FromStr>(self) -> Option<T> {
-        self.some()?.parse().ok()
-    }
-
-    /// A boolean's text form.
-    pub fn is_true(&self) -> bool {
-        matches!(self, Self::Text(text) if text == "t")
-    }
-}
 
 /// Brackets SPI use: finished on every way out that is not an ERROR (then the transaction machinery cleans up).
 pub(super) struct Connection(());
@@ -95,24 +43,6 @@ pub(super) fn spi_error(what: &str, code: c_int) -> PgError {
     PgError::new(SqlState::new(b"XX000"), format!("{what} failed: {name}"))
 }
 
-fn bind(params: &[Param<'_>]) -> Result<(Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, CString), PgError> {
-    let mut types = Vec::with_capacity(params.len());
-    let mut values = Vec::with_capacity(params.len());
-    let mut nulls = Vec::with_capacity(params.len());
-    for param in params {
-        let (r#type, value) = match param {
-            Param::Text(text) => (pg_sys::TEXTOID, text.map(super::datum::text).transpose()?),
-            Param::Bytes(bytes) => (pg_sys::BYTEAOID, Some(varlena(bytes)?)),
-            Param::Int(value) => (pg_sys::INT4OID, Some(pg_sys::Datum::from(*value))),
-            Param::Json(text) => (pg_sys::JSONOID, Some(super::datum::text(text)?)),
-        };
-        types.push(r#type);
-        nulls.push(if value.is_some() { b' ' } else { b'n' });
-        values.push(value.unwrap_or(pg_sys::Datum::null()));
-    }
-    Ok((types, values, CString::new(nulls).unwrap_or_default()))
-}
-
 fn without_comment(sql: &str) -> &str {
     let mut rest = sql;
     while let Some((line, after)) = rest.split_once('\n') {
@@ -128,17 +58,16 @@ fn without_comment(sql: &str) -> &str {
 fn execute(sql: &str, params: &[Param<'_>], read_only: bool) -> Result<(), PgError> {
     // The files of our statements begin with why they are shaped so; CONTEXT should show the statement.
     let text = c_string(without_comment(sql).as_bytes())?;
-    let (mut types, mut values, nulls) = bind(params)?;
-    let count = c_int::try_from(params.len()).unwrap_or(c_int::MAX);
+    let mut bound = bind(params)?;
     // SAFETY: the three arrays have `count` members and live across the call.
     let code = unsafe {
         catch(|| {
             raw::SPI_execute_with_args(
                 text.as_ptr(),
-                count,
-                types.as_mut_ptr(),
-                values.as_mut_ptr(),
-                nulls.as_ptr(),
+                bound.count,
+                bound.types.as_mut_ptr(),
+                bound.values.as_mut_ptr(),
+                bound.nulls.as_ptr(),
                 read_only,
                 0,
             )
@@ -200,6 +129,44 @@ pub fn query(sql: &str, params: &[Param<'_>]) -> Result<Vec<Vec<Cell>>, PgError>
 pub fn run(sql: &str, params: &[Param<'_>]) -> Result<(), PgError> {
     let _connection = Connection::open()?;
     execute(sql, params, false)
+}
+
+thread_local! {
+    // By the address of the text: a few dozen constants of this library.
+    static KEPT: RefCell<HashMap<usize, pg_sys::SPIPlanPtr>> = RefCell::default();
+}
+
+/// Runs a statement that this process will run again and again, by a plan that is kept, and returns all rows.
+pub fn query_kept(sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Vec<Cell>>, PgError> {
+    let _connection = Connection::open()?;
+    let mut bound = bind(params)?;
+    let key = sql.as_ptr() as usize;
+    let plan = match KEPT.with(|kept| kept.borrow().get(&key).copied()) {
+        Some(plan) => plan,
+        None => {
+            let text = c_string(without_comment(sql).as_bytes())?;
+            // SAFETY: the types live across the call; a kept plan belongs to the process.
+            let plan = unsafe {
+                catch(|| {
+                    let plan = raw::SPI_prepare(text.as_ptr(), bound.count, bound.types.as_mut_ptr());
+                    if !plan.is_null() {
+                        raw::SPI_keepplan(plan);
+                    }
+                    plan
+                })?
+            };
+            if plan.is_null() {
+                // SAFETY: set by the call before.
+                return Err(spi_error("SPI_prepare", unsafe { pg_sys::SPI_result }));
+            }
+            KEPT.with(|kept| kept.borrow_mut().insert(key, plan));
+            plan
+        }
+    };
+    // SAFETY: the plan was prepared for parameters of these types: a text is always bound alike.
+    let code =
+        unsafe { catch(|| raw::SPI_execute_plan(plan, bound.values.as_mut_ptr(), bound.nulls.as_ptr(), false, 0))? };
+    if code < 0 { Err(spi_error("SPI_execute_plan", code)) } else { rows() }
 }
 
 /// Runs a statement whose text is partly the deployer's own: exactly one statement, or nothing.
