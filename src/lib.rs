@@ -20,6 +20,7 @@ pgrx::extension_sql_file!("../sql/api.sql", name = "api", requires = ["schema"])
 pub extern "C-unwind" fn _PG_init() {
     pg::entry::install_panic_hook();
     pg::refuse::install_hook();
+    pg::transaction::install_hook();
     settings::define();
     if pg::shmem::is_preloading() {
         pg::shmem::install_hooks();

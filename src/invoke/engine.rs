@@ -11,7 +11,7 @@ use alyx_runtime::{CheckedModule, Module, Policy, Runtime, Settings, Sha256};
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::pg::backend::Level;
-use crate::pg::{PgError, backend, interrupt, inval};
+use crate::pg::{PgError, backend, interrupt, transaction};
 use crate::{catalog, settings};
 
 thread_local! {
@@ -37,7 +37,7 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
         );
         let ticker = runtime.ticker();
         interrupt::on_tick(move || ticker.tick());
-        inval::at_transaction_end(super::target::end_transaction);
+        transaction::at_end(|_| super::target::end_transaction());
         let _ = cell.set(Rc::clone(&runtime));
         Ok(runtime)
     })

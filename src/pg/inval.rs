@@ -116,22 +116,3 @@ pub fn announce_change() -> Result<(), PgError> {
         })
     }
 }
-
-static AT_END: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
-
-/// Calls `f` at the end of every transaction of this backend, committed or not. Set once.
-pub fn at_transaction_end(f: fn()) {
-    if AT_END.set(f).is_ok() {
-        // SAFETY: once per backend.
-        unsafe { pg_sys::RegisterXactCallback(Some(on_transaction), std::ptr::null_mut()) };
-    }
-}
-
-unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _argument: *mut core::ffi::c_void) {
-    use pg_sys::XactEvent as Event;
-    let is_end = matches!(event, Event::XACT_EVENT_COMMIT | Event::XACT_EVENT_ABORT | Event::XACT_EVENT_PREPARE);
-    if is_end && let Some(f) = AT_END.get() {
-        // A panic in a commit callback would restart the whole cluster.
-        let _ = std::panic::catch_unwind(f);
-    }
-}

@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "the room of unsafe; see the rules above")]
 
 pub mod backend;
+pub mod background;
 pub mod call;
 mod catch;
 mod datum;
@@ -25,6 +26,7 @@ mod row;
 pub mod shmem;
 pub mod spi;
 mod statement;
+pub mod transaction;
 pub mod trigger;
 
 pub use call::{Call, Reply, Scalar, TypeId, current_role, quote_identifier};

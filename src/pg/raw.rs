@@ -168,6 +168,27 @@ unsafe extern "C-unwind" {
         is_reload: bool,
     ) -> c_int;
     pub(super) fn AtEOXact_GUC(commit: bool, level: c_int);
+    // xact.c, snapmgr.c, execMain.c
+    pub(super) fn SetCurrentStatementStartTimestamp();
+    pub(super) fn StartTransactionCommand();
+    pub(super) fn CommitTransactionCommand();
+    pub(super) fn AbortCurrentTransaction();
+    pub(super) fn GetTransactionSnapshot() -> pgrx::pg_sys::Snapshot;
+    pub(super) fn standard_ExecutorFinish(query: *mut pgrx::pg_sys::QueryDesc);
+    // bgworker.c, latch.c, signals
+    pub(super) fn BackgroundWorkerInitializeConnection(database: *const c_char, role: *const c_char, flags: u32);
+    pub(super) fn BackgroundWorkerInitializeConnectionByOid(database: Oid, role: Oid, flags: u32);
+    pub(super) fn WaitLatch(
+        latch: *mut pgrx::pg_sys::Latch,
+        events: c_int,
+        timeout_ms: c_long,
+        wait_event: u32,
+    ) -> c_int;
+    pub(super) fn ResetLatch(latch: *mut pgrx::pg_sys::Latch);
+    pub(super) fn ProcessConfigFile(context: pgrx::pg_sys::GucContext::Type);
+    pub(super) fn die(signal: c_int);
+    pub(super) fn SignalHandlerForConfigReload(signal: c_int);
+    pub(super) fn kill(pid: c_int, signal: c_int) -> c_int;
     // ipci.c, shmem.c
     pub(super) fn RequestAddinShmemSpace(bytes: usize);
     pub(super) fn ShmemInitStruct(name: *const c_char, bytes: usize, found: *mut bool) -> *mut c_void;

@@ -96,6 +96,27 @@ impl Drop for RoleScope {
     }
 }
 
+/// Sets a setting of this session for good, where the session is a process of ours.
+pub(super) fn set_for_process(name: &str, value: &str) -> Result<(), PgError> {
+    set(name, value, pg_sys::GucAction::GUC_ACTION_SET)
+}
+
+/// Sets a setting until the transaction ends.
+pub fn set_local(name: &str, value: &str) -> Result<(), PgError> {
+    set(name, value, pg_sys::GucAction::GUC_ACTION_LOCAL)
+}
+
+fn set(name: &str, value: &str, action: pg_sys::GucAction::Type) -> Result<(), PgError> {
+    let name = super::datum::c_string(name.as_bytes())?;
+    let value = super::datum::c_string(value.as_bytes())?;
+    let (context, source) = (pg_sys::GucContext::PGC_USERSET, pg_sys::GucSource::PGC_S_SESSION);
+    // SAFETY: guc.c copies the value.
+    unsafe {
+        catch(|| raw::set_config_option(name.as_ptr(), value.as_ptr(), context, source, action, true, 0, false))?;
+    }
+    Ok(())
+}
+
 /// Settings that SQL changes inside this scope go back when it is dropped.
 pub struct SettingsScope {
     level: c_int,
@@ -111,23 +132,8 @@ impl SettingsScope {
 
     /// Inside this scope names mean what is in this schema or in pg_catalog, whatever the caller's search_path is.
     pub fn search_only(&self, schema: &str) -> Result<(), PgError> {
-        let path = super::datum::c_string(format!("{}, pg_temp", quote_identifier(schema)).as_bytes())?;
-        // SAFETY: guc.c copies the value; the setting goes back with this level.
-        unsafe {
-            catch(|| {
-                raw::set_config_option(
-                    c"search_path".as_ptr(),
-                    path.as_ptr(),
-                    pg_sys::GucContext::PGC_USERSET,
-                    pg_sys::GucSource::PGC_S_SESSION,
-                    pg_sys::GucAction::GUC_ACTION_SAVE,
-                    true,
-                    0,
-                    false,
-                )
-            })?;
-        }
-        Ok(())
+        let path = format!("{}, pg_temp", quote_identifier(schema));
+        set("search_path", &path, pg_sys::GucAction::GUC_ACTION_SAVE)
     }
 }
 
