@@ -1,6 +1,9 @@
 //! Time zones from a bundled tz database, and instants as text.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod dice;
+pub mod naive;
+
 use alyx_schedule::Zone;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
