@@ -1,6 +1,9 @@
 //! A cron expression as a set of local times. It knows the calendar, no zones and no instants: "local seconds" here are
 //! what a local clock shows, counted from 1970-01-01 00:00:00 as if there were no offset.
 
+use alloc::format;
+use alloc::vec::Vec;
+
 use crate::bits::Bits;
 use crate::calendar::{CYCLE_DAYS, DAY_S, Date};
 use crate::days::Days;

@@ -1,5 +1,7 @@
 //! The two day fields, and the rule that joins them: day of month with `L`, `$` and `W`, weekday with `L` and `#`.
 
+use alloc::format;
+
 use crate::bits::Bits;
 use crate::calendar::Date;
 use crate::error::ScheduleError;

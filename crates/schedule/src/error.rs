@@ -1,6 +1,7 @@
 //! Why the text of a schedule was refused.
 
-use std::fmt;
+use alloc::string::String;
+use core::fmt;
 
 /// The text is not a schedule of this dialect. The words follow PostgreSQL's style guide, ready for an error report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,4 +28,4 @@ impl fmt::Display for ScheduleError {
     }
 }
 
-impl std::error::Error for ScheduleError {}
+impl core::error::Error for ScheduleError {}

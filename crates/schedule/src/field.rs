@@ -1,6 +1,9 @@
 //! One field of a cron expression: `*`, values, ranges, steps and lists, as text → the set of values.
 //! What only the day fields have (`L`, `W`, `#`) is in `days`, which asks here for the rest.
 
+use alloc::format;
+use alloc::string::String;
+
 use crate::bits::Bits;
 use crate::error::ScheduleError;
 

@@ -1,5 +1,7 @@
 //! What to fire when the clock says that a schedule is due, and what to do about instants that were missed.
 
+use alloc::vec::Vec;
+
 use crate::schedule::Schedule;
 use crate::zone::Zone;
 
@@ -146,7 +148,7 @@ pub fn fire(
         .map(|scheduled_at| Run {
             scheduled_at,
             previous_at: previous_at.replace(scheduled_at),
-            missed: std::mem::take(&mut skipped),
+            missed: core::mem::take(&mut skipped),
         })
         .collect();
     Firing { runs, next: instants.after(now) }
@@ -192,7 +194,7 @@ impl Instants<'_> {
 
     /// The `count` last instants up to `latest`, which is one, oldest first.
     fn newest(&self, latest: i64, count: usize) -> Vec<i64> {
-        let mut found: Vec<i64> = std::iter::successors(Some(latest), |&instant| {
+        let mut found: Vec<i64> = core::iter::successors(Some(latest), |&instant| {
             (instant > self.due).then(|| self.latest_until(instant - 1))
         })
         .take(count)
@@ -203,7 +205,7 @@ impl Instants<'_> {
 
     /// How many instants lie before `instant`, at most [`MAX_COUNTED`].
     fn count_before(&self, instant: i64) -> u32 {
-        let all = std::iter::successors(Some(self.due), |&at| self.after(at));
+        let all = core::iter::successors(Some(self.due), |&at| self.after(at));
         all.take_while(|&at| at < instant).zip(0..MAX_COUNTED).fold(0, |count, _| count + 1)
     }
 }

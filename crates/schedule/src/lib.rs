@@ -1,8 +1,9 @@
 //! When a schedule is due, and what becomes of a job that failed: pure functions of time.
 //!
-//! It must not know Postgres or wasm, and has neither clock nor dice: instants and random numbers are arguments, time
-//! zones come through the trait [`Zone`]. Text goes in by [`Schedule::parse`]; [`Schedule::next_after`] and [`fire`] say
-//! when and what to fire, [`after_failure`] and [`after_crash`] what follows a failure.
+//! It must not know Postgres or wasm, and has neither clock nor dice (without `std` there are none): instants and random
+//! numbers are arguments, time zones come through the trait [`Zone`]. Text goes in by [`Schedule::parse`];
+//! [`Schedule::next_after`] and [`fire`] say when and what to fire, [`after_failure`] and [`after_crash`] what follows a
+//! failure.
 //!
 //! # Dialect
 //!
@@ -46,6 +47,11 @@
 //! instants is one set of numbers for each field, from a Quartz text that would have to be written first by a parser of
 //! this dialect, which has those sets then already; the star rule, `+`, `L`, `W` and `#` it lacks. A set of numbers below
 //! 64 is one machine word (`bits.rs`), in place of a dozen dependencies.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
 
 mod bits;
 mod calendar;

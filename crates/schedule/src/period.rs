@@ -1,5 +1,7 @@
 //! `@every` periods: `30s`, `5m`, `1h30m`, `1d`.
 
+use alloc::format;
+
 use crate::error::ScheduleError;
 
 /// Longest period, in days.

@@ -1,5 +1,7 @@
 //! [`Schedule`]: the text of a schedule, checked, and the instants it stands for.
 
+use alloc::format;
+
 use crate::cron::Cron;
 use crate::error::ScheduleError;
 use crate::next;

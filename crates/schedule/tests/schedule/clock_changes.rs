@@ -1,10 +1,8 @@
 //! What happens when clocks are put forward and back, case by case, as one would tell it. `oracle` proves the rule at
 //! large; this says what it means.
 
-mod support;
-
+use crate::support::{Place, instant, shown};
 use alyx_schedule::{Schedule, Utc};
-use support::{Place, instant, shown};
 
 /// Instants (UTC) from `after` on and before `end`.
 fn runs(text: &str, zone: &str, after: &str, end: &str) -> String {

@@ -5,9 +5,9 @@ use jiff::civil::{Date, DateTime, Weekday};
 
 /// A cron expression with every question about a time of the day answered beforehand.
 pub struct Naive {
-    seconds: Vec<bool>,
-    minutes: Vec<bool>,
-    hours: Vec<bool>,
+    seconds: [bool; 60],
+    minutes: [bool; 60],
+    hours: [bool; 24],
     day: String,
     month: String,
     weekday: String,
@@ -23,12 +23,11 @@ impl Naive {
             fields.insert(0, "0".to_owned());
         }
         let [second, minute, hour, day, month, weekday] = fields.try_into().expect("5 or 6 fields");
-        let answers = |field: &str, count: i64| (0..count).map(|value| names(field, 0, value)).collect();
         let fixed_time = ![&second, &minute, &hour].iter().any(|field| field.starts_with('*'));
         let mut naive = Self {
-            seconds: answers(&second, 60),
-            minutes: answers(&minute, 60),
-            hours: answers(&hour, 24),
+            seconds: answers(&second),
+            minutes: answers(&minute),
+            hours: answers(&hour),
             day,
             month,
             weekday,
@@ -41,7 +40,7 @@ impl Naive {
 
     /// Whether the expression names what the clock shows.
     pub fn names(&mut self, clock: DateTime) -> bool {
-        let at = |value: i8| usize::try_from(value).expect("not negative");
+        let at = |value: i8| value as usize;
         if !(self.minutes[at(clock.minute())] && self.hours[at(clock.hour())] && self.seconds[at(clock.second())]) {
             return false;
         }
@@ -59,6 +58,11 @@ impl Naive {
         let day = if and { by_day && by_weekday } else { by_day || by_weekday };
         day && names(&self.month, 1, i64::from(date.month()))
     }
+}
+
+/// What a field says about each value of 0 to `COUNT`.
+fn answers<const COUNT: usize>(field: &str) -> [bool; COUNT] {
+    std::array::from_fn(|value| names(field, 0, value as i64))
 }
 
 fn word(text: &str) -> i64 {

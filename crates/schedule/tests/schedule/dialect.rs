@@ -1,9 +1,7 @@
 //! The dialect, row by row: what an expression means, and what is refused in which words.
 
-mod support;
-
+use crate::support::{instant, shown};
 use alyx_schedule::{Schedule, Utc};
-use support::{instant, shown};
 
 /// The first `count` instants after `after`, in UTC.
 fn runs(text: &str, after: &str, count: usize) -> Vec<String> {

@@ -1,9 +1,7 @@
 //! What `fire` fires, keeps and counts, policy by policy.
 
-mod support;
-
+use crate::support::instant;
 use alyx_schedule::{DEFAULT_GRACE_S, Firing, MAX_CATCH_UP, MAX_COUNTED, Missed, Overlap, Run, Schedule, Utc, fire};
-use support::instant;
 
 const MINUTE_S: i64 = 60;
 const HOUR_S: i64 = 3_600;

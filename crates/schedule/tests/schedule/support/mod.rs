@@ -1,5 +1,4 @@
 //! Time zones from a bundled tz database, and instants as text.
-#![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod dice;
 pub mod naive;

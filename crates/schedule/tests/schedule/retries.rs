@@ -1,9 +1,7 @@
 //! What becomes of jobs that failed.
 
-mod support;
-
+use crate::support::dice::Dice;
 use alyx_schedule::{Failure, JobSoFar, MAX_AGE_MS, Next, Reason, RetryPolicy, after_crash, after_failure, delay_ms};
-use support::dice::Dice;
 
 const FIRST: JobSoFar = JobSoFar { attempt: 1, conflicts: 0, age_ms: 0 };
 const TRAP: Failure<'static> =
