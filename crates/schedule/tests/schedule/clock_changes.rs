@@ -2,7 +2,7 @@
 //! large; this says what it means.
 
 use crate::support::{Place, instant, shown};
-use alyx_schedule::{Schedule, Utc};
+use alyx_schedule::{Schedule, Utc, Zone};
 
 /// Instants (UTC) from `after` on and before `end`.
 fn runs(text: &str, zone: &str, after: &str, end: &str) -> String {
@@ -85,4 +85,29 @@ fn shifts_of_other_sizes_and_places() {
 fn periods_know_no_clock_changes() {
     let berlin = |text| runs(text, "Europe/Berlin", "2026-03-28 22:00:00", "2026-03-29 04:00:00");
     assert_eq!(berlin("@every 2h"), "03-28 22:00|03-29 00:00|03-29 02:00");
+}
+
+#[test]
+fn a_day_is_found_over_forty_years_of_clock_changes() {
+    let rare = |text| runs(text, "America/New_York", "2073-01-01 00:00:00", "2113-01-01 00:00:00");
+    assert_eq!(rare("30 2 29 2 +MON"), "02-29 07:30");
+}
+
+#[test]
+fn a_zone_that_reports_nonsense_does_not_hold_up_the_scheduler() {
+    struct Nonsense(i64);
+    impl Zone for Nonsense {
+        fn offset_at(&self, unix_s: i64) -> i32 {
+            if unix_s % 2 == 0 { i32::MAX } else { i32::MIN }
+        }
+        fn next_transition(&self, after_unix_s: i64) -> Option<i64> {
+            Some(after_unix_s.saturating_add(self.0))
+        }
+    }
+    for text in ["* * * * *", "0 0 * * *", "0 0 29 2 +MON"] {
+        for ahead_s in [i64::MIN, -5, 0, 1, 7, i64::MAX] {
+            let next = Schedule::parse(text).expect(text).next_after(1_000, 0, &Nonsense(ahead_s));
+            assert!(next.is_none_or(|next| next > 1_000), "{text} {ahead_s}");
+        }
+    }
 }

@@ -42,6 +42,7 @@ fn expressions_mean_what_the_table_says() {
         // The last and the n-th weekday.
         ("0 0 * * 5L", "2026-01-01 00:00:00", "2026-01-30 00:00:00|2026-02-27 00:00:00"),
         ("0 0 * * FRIl", "2026-01-01 00:00:00", "2026-01-30 00:00:00|2026-02-27 00:00:00"),
+        ("0 0 * MAY 7L", "2026-01-01 00:00:00", "2026-05-31 00:00:00|2027-05-30 00:00:00"),
         ("0 0 * * 5#2", "2026-01-01 00:00:00", "2026-01-09 00:00:00|2026-02-13 00:00:00"),
         ("0 0 * * 7#5", "2026-01-01 00:00:00", "2026-03-29 00:00:00|2026-05-31 00:00:00"),
         ("0 0 * * MON#1,4L", "2026-01-01 00:00:00", "2026-01-05 00:00:00|2026-01-29 00:00:00|2026-02-02 00:00:00"),
@@ -209,6 +210,14 @@ fn what_is_refused_says_field_value_and_what_is_allowed() {
 fn every_expression_of_a_hint_is_accepted() {
     for text in ["5-59/15 * * * *", "0 22-23,0-4 * * *", "0 0 * * 5-7,0-1", "@every 30s", "@every 1h30m"] {
         assert!(Schedule::parse(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_period_lies_on_the_grid_of_its_anchor_on_both_sides() {
+    let schedule = Schedule::parse("@every 10s").expect("a period");
+    for (after, next) in [(1_000, 1_003), (1_002, 1_003), (1_003, 1_013), (2_000, 2_003), (-4, 3), (-7, 3), (-8, -7)] {
+        assert_eq!(schedule.next_after(after, 1_003, &Utc), Some(next), "after {after}");
     }
 }
 
