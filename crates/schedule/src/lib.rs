@@ -2,7 +2,7 @@
 //!
 //! It must not know Postgres or wasm, and has neither clock nor dice (without `std` there are none): instants and random
 //! numbers are arguments, time zones come through the trait [`Zone`]. Text goes in by [`Schedule::parse`];
-//! [`Schedule::next_after`] and [`fire`] say when and what to fire, [`after_failure`] and [`after_crash`] what follows a
+//! [`Schedule::next_after`] and [`fire()`] say when and what to fire, [`after_failure`] and [`after_crash`] what follows a
 //! failure.
 //!
 //! # Dialect
