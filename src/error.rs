@@ -61,6 +61,8 @@ pub enum Error {
     StackOverflow { function: String },
     /// Functions call each other too deep.
     TooDeep { limit: u32 },
+    /// Asynchronous triggers set each other off too often.
+    JobsTooDeep { limit: i32 },
     /// Our bug.
     Internal(String),
 }
@@ -131,6 +133,10 @@ impl Error {
             }
             Error::TooDeep { limit } => new(b"54000", format!("functions call each other more than {limit} deep"))
                 .hint("Break the recursion, or let a superuser raise alyx_functions.max_call_depth."),
+            Error::JobsTooDeep { limit } => {
+                new(b"54000", format!("asynchronous triggers set each other off more than {limit} times in a row"))
+                    .hint("Give one of the hooks a condition that ends the chain, or let a superuser raise alyx_functions.max_job_depth.")
+            }
             Error::Internal(message) => new(b"XX000", format!("internal error: {message}")).hint(
                 "This is a bug of alyx_functions; please report it with the statement that led here.",
             ),

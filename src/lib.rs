@@ -7,12 +7,17 @@ mod host;
 mod invoke;
 mod language;
 mod pg;
+mod queue;
+mod record;
 mod settings;
+mod worker;
 
 pgrx::pg_module_magic!();
 
 pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
 pgrx::extension_sql_file!("../sql/api.sql", name = "api", requires = ["schema"]);
+pgrx::extension_sql_file!("../sql/jobs.sql", name = "jobs", requires = ["api"]);
+pgrx::extension_sql_file!("../sql/records.sql", name = "records", requires = ["schema", "api"]);
 
 /// Called once by Postgres when the library is loaded: by a backend, or by the postmaster that preloads it.
 #[allow(missing_docs, reason = "the attribute drops the comment above")]
@@ -23,6 +28,10 @@ pub extern "C-unwind" fn _PG_init() {
     pg::transaction::install_hook();
     settings::define();
     if pg::shmem::is_preloading() {
+        settings::define_shared();
+        record::define();
+        queue::define();
+        worker::define();
         pg::shmem::install_hooks();
     }
 }

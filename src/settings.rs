@@ -16,6 +16,16 @@ static MAX_MODULE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
 static MAX_CALL_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(8);
 static MAX_INSTANCES: GucSetting<i32> = GucSetting::<i32>::new(64);
 static SUPERUSER_GUARD: GucSetting<bool> = GucSetting::<bool>::new(true);
+static RECORD_BUFFER: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
+static MAX_STATISTICS: GucSetting<i32> = GucSetting::<i32>::new(1000);
+static RETENTION_OK: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60);
+static RETENTION_FAILED: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
+static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static MAX_JOB_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(100);
+static WORKER_IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+static POLL_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(5_000);
 static CACHE_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 /// Defines all settings; called once, when the library is loaded.
@@ -114,6 +124,86 @@ pub fn define() {
         GucContext::Sighup,
         GucFlags::SUPERUSER_ONLY,
     );
+    GucRegistry::define_bool_guc(
+        c"alyx_functions.enabled",
+        c"Starts jobs and fires schedules.",
+        c"While off, jobs can be made and wait.",
+        &ENABLED,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    let waits = [
+        (c"alyx_functions.worker_idle_timeout", c"How long a worker without jobs stays.", &WORKER_IDLE_TIMEOUT, 100),
+        (
+            c"alyx_functions.poll_interval",
+            c"How often a manager looks for jobs that nobody told it of.",
+            &POLL_INTERVAL,
+            100,
+        ),
+    ];
+    for (name, short, setting, least) in waits {
+        let (most, context) = (3_600_000, GucContext::Sighup);
+        GucRegistry::define_int_guc(name, short, c"", setting, least, most, context, GucFlags::UNIT_MS);
+    }
+    GucRegistry::define_int_guc(
+        c"alyx_functions.max_job_depth",
+        c"How many asynchronous triggers may set each other off in a row.",
+        c"",
+        &MAX_JOB_DEPTH,
+        1,
+        1_000_000,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    let retentions = [
+        (c"alyx_functions.retention_ok", c"How long records of invocations that succeeded are kept.", &RETENTION_OK),
+        (
+            c"alyx_functions.retention_failed",
+            c"How long records of invocations that failed are kept.",
+            &RETENTION_FAILED,
+        ),
+    ];
+    for (name, short, setting) in retentions {
+        let (long, context) = (c"They go by the day, when the whole day is older.", GucContext::Sighup);
+        GucRegistry::define_int_guc(name, short, long, setting, 0, i32::MAX, context, GucFlags::UNIT_MIN);
+    }
+}
+
+/// Defines the settings that decide how much shared memory there is: while preloading only, Postgres allows no other time.
+pub fn define_shared() {
+    let sizes = [
+        (
+            c"alyx_functions.record_buffer",
+            c"Shared memory for records of invocations on their way into tables, for each database.",
+            &RECORD_BUFFER,
+            (64, 1024 * 1024),
+            GucFlags::UNIT_KB,
+        ),
+        (
+            c"alyx_functions.max_databases",
+            c"Databases whose invocations can be recorded at once.",
+            &MAX_DATABASES,
+            (1, 1024),
+            GucFlags::default(),
+        ),
+        (
+            c"alyx_functions.max_workers",
+            c"Processes that run jobs at once, in all databases; 0 for half of max_worker_processes, at most 8.",
+            &MAX_WORKERS,
+            (0, 1024),
+            GucFlags::default(),
+        ),
+        (
+            c"alyx_functions.max_statistics",
+            c"Functions of all databases that can be counted at once.",
+            &MAX_STATISTICS,
+            (16, 100_000),
+            GucFlags::default(),
+        ),
+    ];
+    for (name, short, setting, (least, most), flags) in sizes {
+        GucRegistry::define_int_guc(name, short, c"", setting, least, most, GucContext::Postmaster, flags);
+    }
 }
 
 fn bytes(setting: &GucSetting<i32>) -> u32 {
@@ -171,6 +261,55 @@ pub fn max_instances() -> u32 {
 /// Whether superusers' calls run as the function's owner.
 pub fn superuser_guard() -> bool {
     SUPERUSER_GUARD.get()
+}
+
+/// Shared memory for the records of one database.
+pub fn record_buffer_bytes() -> usize {
+    usize::try_from(bytes(&RECORD_BUFFER)).unwrap_or(0)
+}
+
+/// Databases whose invocations can be recorded at once.
+pub fn max_databases() -> usize {
+    usize::try_from(MAX_DATABASES.get()).unwrap_or(1)
+}
+
+/// Functions that can be counted at once.
+pub fn max_statistics() -> usize {
+    usize::try_from(MAX_STATISTICS.get()).unwrap_or(1)
+}
+
+/// How long records of invocations are kept, in minutes: of those that succeeded, and of those that failed.
+pub fn retention_minutes() -> (i32, i32) {
+    (RETENTION_OK.get(), RETENTION_FAILED.get())
+}
+
+/// Whether jobs are started and schedules fired.
+pub fn enabled() -> bool {
+    ENABLED.get()
+}
+
+/// Processes that run jobs at once.
+pub fn max_workers() -> usize {
+    let all = || crate::pg::backend::setting("max_worker_processes").and_then(|text| text.parse().ok()).unwrap_or(8);
+    match usize::try_from(MAX_WORKERS.get()) {
+        Ok(0) | Err(_) => (all() / 2).clamp(1, 8),
+        Ok(set) => set,
+    }
+}
+
+/// How many asynchronous triggers may set each other off in a row.
+pub fn max_job_depth() -> i32 {
+    MAX_JOB_DEPTH.get()
+}
+
+/// How long a worker without jobs stays.
+pub fn worker_idle_timeout_ms() -> u64 {
+    u64::try_from(WORKER_IDLE_TIMEOUT.get()).unwrap_or(0)
+}
+
+/// How often a manager looks for jobs that nobody told it of.
+pub fn poll_interval_ms() -> u64 {
+    u64::try_from(POLL_INTERVAL.get()).unwrap_or(0)
 }
 
 /// Where compiled modules are kept, if it was set.

@@ -1,6 +1,6 @@
 -- One row by primary key, run once per backend and deploy. Operators are qualified: the caller chooses search_path,
 -- and this runs with the rights of the extension's owner.
-SELECT f.name, f.owner::pg_catalog.oid, f.version, v.sha256, v.manifest, v.export, f.env::pg_catalog.text, f.schema, f.id,
+SELECT f.name, f.owner::pg_catalog.oid, f.version, v.sha256, v.manifest, v.export, f.env::pg_catalog.text, f.schema, f.id, f.paused,
        -- The SQL function that callers need EXECUTE on for fn_invoke: name(jsonb) where deploy made it.
        (SELECT p.oid
         FROM pg_catalog.pg_proc p

@@ -1,6 +1,6 @@
 //! `fn_attach` and `fn_detach`: CREATE TRIGGER and DROP TRIGGER in the product's own words.
 
-use alyx_manifest::{Action, Level, Timing};
+use alyx_manifest::{Action, Level, Mode, Timing};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -29,11 +29,14 @@ pub(super) fn attach(call: &mut Call<'_>) -> Result<Reply, PgError> {
     call.bytes(2, TypeId::JSONB, &mut text)?;
     let options: Options = serde_json::from_slice(&text).map_err(|error| invalid(&error.to_string(), ""))?;
     let function = catalog::require_owned(&name)?;
-    if word(options.mode.as_deref(), "sync") == "async" {
-        require_workers("asynchronous triggers")?;
-    } else if word(options.mode.as_deref(), "sync") != "sync" {
-        return Err(invalid("mode", "sync or async"));
-    }
+    let mode = match word(options.mode.as_deref(), "sync").as_str() {
+        "sync" => Mode::Sync,
+        "async" => {
+            require_workers("asynchronous triggers")?;
+            Mode::Async
+        }
+        _ => return Err(invalid("mode", "sync or async")),
+    };
     let columns = options.columns.unwrap_or_default();
     let wanted = Wanted {
         events: events(&options.events.unwrap_or_default())?,
@@ -48,10 +51,14 @@ pub(super) fn attach(call: &mut Call<'_>) -> Result<Reply, PgError> {
             "statement" => Level::Statement,
             _ => return Err(invalid("for_each", "row or statement")),
         },
+        mode,
         when: options.condition.as_deref(),
         columns: &columns,
         args: &[],
     };
+    if mode == Mode::Async && wanted.timing != Timing::After {
+        return Err(invalid("timing", "after: a job cannot change the row that led to it"));
+    }
     let schema = schema_of(&name)?;
     let trigger = free_trigger_name(&function.name, call)?;
     spi::run_one(&create_trigger(&wanted, &name, &schema, &relation, &trigger))?;

@@ -6,6 +6,7 @@ use super::functions::{in_manifest, quote_literal};
 use crate::catalog::{HookRow, Transaction};
 use crate::error::Error;
 use crate::pg::spi::{self, Cell, Param};
+use crate::pg::trigger::ASYNC_MARK;
 use crate::pg::{PgError, backend, quote_identifier};
 
 /// Refuses hooks that this server cannot serve, before anything is stored.
@@ -22,11 +23,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), PgError> {
 
 /// Refuses what background workers do.
 pub(super) fn require_workers(what: &'static str) -> Result<(), PgError> {
-    if !backend::is_preloaded() {
-        return Err(Error::NotPreloaded { what }.into());
-    }
-    let message = format!("{what} are not available in this version of alyx_functions");
-    Err(Error::Unsupported { message, hint: None }.into())
+    if backend::is_preloaded() { Ok(()) } else { Err(Error::NotPreloaded { what }.into()) }
 }
 
 /// Drops the triggers of the hooks before and makes those of the manifest.
@@ -36,6 +33,8 @@ pub(super) fn reconcile(
     manifest: &Manifest,
     transaction: &Transaction<'_>,
 ) -> Result<(), PgError> {
+    let function = crate::catalog::find(name)?;
+    super::schedules::reconcile(function.id, manifest, crate::pg::current_role())?;
     for (relation, trigger) in transaction.hook_triggers()? {
         // The table may have been dropped since, and its trigger with it.
         let rows = spi::query("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[Param::Text(Some(&relation))])?;
@@ -69,6 +68,7 @@ pub(super) struct Wanted<'a> {
     pub(super) events: Vec<Action>,
     pub(super) timing: Timing,
     pub(super) level: Level,
+    pub(super) mode: Mode,
     pub(super) when: Option<&'a str>,
     pub(super) columns: &'a [String],
     pub(super) args: &'a [String],
@@ -80,6 +80,7 @@ impl<'a> Wanted<'a> {
             events: hook.action.clone(),
             timing: hook.timing,
             level: hook.for_each,
+            mode: hook.mode,
             when: hook.when.as_deref(),
             columns: &hook.columns,
             args: &hook.args,
@@ -119,7 +120,8 @@ pub(super) fn create_trigger(wanted: &Wanted<'_>, name: &str, schema: &str, rela
     };
     let level = if wanted.level == Level::Row { "ROW" } else { "STATEMENT" };
     let when = wanted.when.map(|condition| format!(" WHEN ({condition}\n)")).unwrap_or_default();
-    let args: Vec<String> = wanted.args.iter().map(|arg| quote_literal(arg)).collect();
+    let mode = (wanted.mode == Mode::Async).then_some(ASYNC_MARK);
+    let args: Vec<String> = mode.into_iter().chain(wanted.args.iter().map(String::as_str)).map(quote_literal).collect();
     format!(
         "CREATE TRIGGER {} {timing} {} ON {relation}{transition} FOR EACH {level}{when} EXECUTE FUNCTION {}.{}({})",
         quote_identifier(trigger),

@@ -8,6 +8,7 @@ use crate::catalog::{self, Transaction};
 use crate::error::Error;
 use crate::pg::spi::{self, Cell, Param};
 use crate::pg::{Call, PgError, Reply, current_role};
+use crate::queue;
 
 /// `_rollback(name text, version int)` → `{function, version}`.
 pub(super) fn rollback(call: &mut Call<'_>) -> Result<Reply, PgError> {
@@ -37,7 +38,7 @@ pub(super) fn rollback(call: &mut Call<'_>) -> Result<Reply, PgError> {
 pub(super) fn drop(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let name = required(call, 0, "name")?;
     let cascade = call.scalar(1, crate::pg::Scalar::Bool).is_some_and(|bits| bits != 0);
-    catalog::require_owned(&name)?;
+    let function = catalog::require_owned(&name)?;
     let (transaction, _) = Transaction::begin(&name)?;
     let rows = spi::query(include_str!("../../sql/queries/bound_functions.sql"), &[Param::Text(Some(&name))])?;
     let signatures: Vec<String> =
@@ -51,6 +52,7 @@ pub(super) fn drop(call: &mut Call<'_>) -> Result<Reply, PgError> {
             error
         })?;
     }
+    queue::bury_function(function.id, Some(&name))?;
     transaction.delete()?;
     transaction.announce()?;
     Ok(Reply::NULL)

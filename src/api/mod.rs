@@ -7,7 +7,10 @@ mod deploy;
 mod functions;
 mod hooks;
 mod invoke;
+mod jobs;
 mod manage;
+mod records;
+mod schedules;
 
 use alyx_manifest::Manifest;
 use serde_json::Value;
@@ -24,7 +27,16 @@ crate::entry!(alyx_version, pg_finfo_alyx_version, manage::version);
 crate::entry!(alyx_owned, pg_finfo_alyx_owned, manage::owned);
 crate::entry!(alyx_attach, pg_finfo_alyx_attach, attach::attach);
 crate::entry!(alyx_detach, pg_finfo_alyx_detach, attach::detach);
+crate::entry!(alyx_enqueue, pg_finfo_alyx_enqueue, jobs::enqueue);
+crate::entry!(alyx_job, pg_finfo_alyx_job, jobs::job);
+crate::entry!(alyx_pause, pg_finfo_alyx_pause, jobs::pause);
+crate::entry!(alyx_installed, pg_finfo_alyx_installed, jobs::installed);
+crate::entry!(alyx_schedule, pg_finfo_alyx_schedule, schedules::schedule);
+crate::entry!(alyx_unschedule, pg_finfo_alyx_unschedule, schedules::unschedule);
+crate::entry!(alyx_cron_next, pg_finfo_alyx_cron_next, schedules::cron_next);
 crate::entry!(alyx_invoke, pg_finfo_alyx_invoke, invoke::invoke);
+crate::entry!(alyx_read_statistics, pg_finfo_alyx_read_statistics, records::statistics);
+crate::entry!(alyx_read_minutes, pg_finfo_alyx_read_minutes, records::minutes);
 
 /// A result as jsonb.
 fn reply(value: &Value) -> Result<Reply, PgError> {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use alyx_manifest::Manifest;
+use alyx_manifest::{Manifest, RunAs};
 use alyx_runtime::{Limits, Sha256};
 
 use crate::error::Error;
@@ -38,6 +38,8 @@ pub struct Function {
     pub manifest: Manifest,
     /// The manifest's environment with what fn_set_env put over it.
     pub env: BTreeMap<String, String>,
+    /// Whether its jobs wait.
+    pub is_paused: bool,
     /// OID of the SQL function `name(jsonb)` that deploy made, if it is there.
     pub sql_function: Option<u32>,
 }
@@ -70,6 +72,11 @@ impl Function {
             && self.schema == other.schema
     }
 
+    /// The role whose rights its guests have when `caller` calls.
+    pub fn role_for(&self, caller: Role) -> Role {
+        caller.acting_for(self.owner, self.manifest.run_as == RunAs::Owner, settings::superuser_guard())
+    }
+
     /// Whether `role` may call it by name.
     pub fn may_be_called_by(&self, role: Role) -> bool {
         self.sql_function.is_some_and(|oid| role.may_execute(oid)) || role.has_rights_of(self.owner)
@@ -86,7 +93,7 @@ thread_local! {
 }
 
 /// Runs catalog SQL with the rights of the extension's owner.
-pub(super) fn as_owner<T>(work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
+pub fn as_owner<T>(work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
     let (_, owner) = inval::find_catalog()?;
     let _scope = RoleScope::internal(owner);
     work()
@@ -120,6 +127,24 @@ pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
     Ok(function)
 }
 
+/// The function of this id; `None` when it has been dropped.
+pub fn find_by_id(id: i64) -> Result<Option<Rc<Function>>, PgError> {
+    let generation = inval::functions();
+    let known = CACHE.with_borrow(|cache| {
+        let functions = (cache.generation == generation).then_some(&cache.functions)?;
+        functions.values().find(|function| function.id == id).cloned()
+    });
+    if known.is_some() {
+        return Ok(known);
+    }
+    let rows =
+        as_owner(|| spi::query_latest(include_str!("../../sql/queries/find_function_name.sql"), &[Param::Big(id)]))?;
+    match rows.into_iter().flatten().next().and_then(spi::Cell::some) {
+        Some(name) => find(&name).map(|function| (function.id == id).then_some(function)),
+        None => Ok(None),
+    }
+}
+
 fn read(name: &str) -> Result<Function, PgError> {
     let rows = as_owner(|| {
         spi::query_latest(include_str!("../../sql/queries/find_function.sql"), &[Param::Text(Some(name))])
@@ -140,10 +165,11 @@ fn read(name: &str) -> Result<Function, PgError> {
     let overrides: BTreeMap<String, String> = serde_json::from_str(&next().text()).unwrap_or_default();
     let schema = next().text();
     let id = next().parse().unwrap_or(0);
+    let is_paused = next().is_true();
     let sql_function = next().parse();
     let mut env = manifest.env.clone();
     env.extend(overrides);
-    Ok(Function { id, name, owner, version, schema, sha256, export, manifest, env, sql_function })
+    Ok(Function { id, name, owner, version, schema, sha256, export, manifest, env, is_paused, sql_function })
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> Result<Sha256, PgError> {

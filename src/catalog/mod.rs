@@ -6,5 +6,5 @@
 mod function;
 mod store;
 
-pub use function::{Function, find, require_owned, wasm};
+pub use function::{Function, as_owner, find, find_by_id, require_owned, wasm};
 pub use store::{Deployed, HookRow, Stored, Transaction};

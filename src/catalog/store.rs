@@ -141,6 +141,12 @@ impl<'a> Transaction<'a> {
         self.run(include_str!("../../sql/queries/set_env.sql"), &params)
     }
 
+    /// Lets jobs of the function wait, or start again.
+    pub fn set_paused(&self, paused: bool) -> Result<(), PgError> {
+        let params = [Param::Text(Some(self.name)), Param::Int(i32::from(paused))];
+        self.run(include_str!("../../sql/queries/set_paused.sql"), &params)
+    }
+
     /// The triggers that the current hooks made: `(relation, trigger)` as SQL text.
     pub fn hook_triggers(&self) -> Result<Vec<(String, String)>, PgError> {
         let params = [Param::Text(Some(self.name))];

@@ -22,7 +22,7 @@ pub(super) fn invoke(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, Pg
         let mut answer = b"{\"result\":".to_vec();
         answer.extend_from_slice(output.as_deref().unwrap_or(b"null"));
         answer.push(b'}');
-        answer
+        (answer, 0)
     });
     query::settle(host, result, can_fail)
 }

@@ -38,7 +38,6 @@ pub struct Grants {
 impl Grants {
     /// The role whose rights the guest has when `caller` calls.
     pub fn role_for(&self, caller: Role) -> Role {
-        let is_guarded = || settings::superuser_guard() && caller.is_superuser() && !self.owner.is_superuser();
-        if self.runs_as_owner || is_guarded() { self.owner } else { caller }
+        caller.acting_for(self.owner, self.runs_as_owner, settings::superuser_guard())
     }
 }

@@ -1,6 +1,7 @@
 //! The state of one invocation, and the switchboard from a host function's name to the file that answers it.
 
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use alyx_manifest::{DatabaseAccess, LogPolicy};
 use alyx_runtime::{Host, HttpReply, Interrupt, LogLevel};
@@ -8,7 +9,6 @@ use alyx_runtime::{Host, HttpReply, Interrupt, LogLevel};
 use super::grants::Grants;
 use super::{answer, call, env, log, query, raise};
 use crate::error::Error;
-use crate::pg::backend::Level;
 use crate::pg::trigger::TransitionTables;
 use crate::pg::{Access, PgError, Role, SettingsScope, current_role, interrupt};
 use crate::settings;
@@ -37,8 +37,21 @@ pub struct GuestHost {
     settings: Option<SettingsScope>,
     raised: Option<PgError>,
     unhandled: Option<PgError>,
-    logs: Vec<(Level, String)>,
+    logs: Vec<LogLine>,
     log_bytes: usize,
+    host_calls: u32,
+    rows: u64,
+}
+
+/// One line that a guest logged.
+#[derive(Debug)]
+pub struct LogLine {
+    /// How loud it is.
+    pub level: LogLevel,
+    /// When it was logged.
+    pub at: SystemTime,
+    /// What it says.
+    pub text: String,
 }
 
 /// What a log line is taken to cost beside its text.
@@ -58,6 +71,8 @@ impl GuestHost {
             unhandled: None,
             logs: Vec::new(),
             log_bytes: 0,
+            host_calls: 0,
+            rows: 0,
         }
     }
 
@@ -71,6 +86,14 @@ impl GuestHost {
         self.caller = Some(caller);
         self.effective = None;
         self.scope = scope;
+        self.host_calls = 0;
+        self.rows = 0;
+    }
+
+    /// How many host functions the guest called, and how many rows its statements returned or changed.
+    #[inline]
+    pub fn used(&self) -> (u32, u64) {
+        (self.host_calls, self.rows)
     }
 
     /// Whether the invocation left nothing to settle.
@@ -92,10 +115,14 @@ impl GuestHost {
         passed_on.then_some(error)
     }
 
-    /// Ends an invocation: settings that its SQL changed go back, and the log lines come out.
-    pub fn finish(&mut self) -> Vec<(Level, String)> {
+    /// Ends an invocation: settings that its SQL changed go back.
+    pub fn finish(&mut self) {
         self.settings = None;
         self.unhandled = None;
+    }
+
+    /// The lines that the guest logged.
+    pub fn take_logs(&mut self) -> Vec<LogLine> {
         self.log_bytes = 0;
         std::mem::take(&mut self.logs)
     }
@@ -133,13 +160,18 @@ impl GuestHost {
     }
 
     /// Keeps a log line, while there is room for it.
-    pub(super) fn push_log(&mut self, level: Level, line: String) {
+    pub(super) fn push_log(&mut self, level: LogLevel, text: &str) {
         // Each line also costs what holds it, so that empty ones cannot be kept without end.
-        let bytes = self.log_bytes.saturating_add(line.len()).saturating_add(LINE_BYTES);
+        let bytes = self.log_bytes.saturating_add(text.len()).saturating_add(LINE_BYTES);
         if bytes <= usize::try_from(settings::max_log_bytes()).unwrap_or(usize::MAX) {
             self.log_bytes = bytes;
-            self.logs.push((level, line));
+            self.logs.push(LogLine { level, at: SystemTime::now(), text: text.to_owned() });
         }
+    }
+
+    /// Counts the rows of a statement.
+    pub(super) fn count_rows(&mut self, rows: u64) {
+        self.rows = self.rows.saturating_add(rows);
     }
 
     /// Remembers a failure of the guest's last statement, or that it went well.
@@ -152,6 +184,7 @@ impl Host for GuestHost {
     type Error = PgError;
 
     fn call(&mut self, name: &str, request: &[u8]) -> Result<Vec<u8>, PgError> {
+        self.host_calls = self.host_calls.saturating_add(1);
         match name {
             "db_query" => query::query(self, request),
             "db_batch" => query::batch(self, request),
@@ -167,6 +200,7 @@ impl Host for GuestHost {
     }
 
     fn http_request(&mut self, _request: &[u8], _body: &[u8]) -> Result<HttpReply, PgError> {
+        self.host_calls = self.host_calls.saturating_add(1);
         let message = "HTTP request to a host that is not allowed".to_owned();
         let hint = Some("Outbound HTTP is denied unless the manifest's \"allowed_hosts\" lists the host.".to_owned());
         Err(Error::NotAllowed { message, hint }.into())

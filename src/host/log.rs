@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 
 use super::answer;
 use super::guest::GuestHost;
-use crate::pg::backend::Level;
 
 /// Bytes kept of one line.
 const MAX_LINE: usize = 8192;
@@ -41,15 +40,11 @@ pub(super) fn log(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
 
 /// Keeps one line, as loud as the manifest's `log` lets it be.
 pub(super) fn line(host: &mut GuestHost, level: LogLevel, message: &str) {
-    let level = match (host.function.log, level) {
-        (LogPolicy::Off, _) | (_, LogLevel::Off) => return,
-        (LogPolicy::Errors, LogLevel::Trace | LogLevel::Debug | LogLevel::Info | LogLevel::Warn) => return,
-        (_, LogLevel::Trace | LogLevel::Debug) => Level::Debug,
-        (_, LogLevel::Info) => Level::Log,
-        (_, LogLevel::Warn | LogLevel::Error) => Level::Warning,
-    };
-    let text = format!("function \"{}\": {}", host.function.name, cut(message));
-    host.push_log(level, text);
+    match (host.function.log, level) {
+        (LogPolicy::Off, _) | (_, LogLevel::Off) => {}
+        (LogPolicy::Errors, LogLevel::Trace | LogLevel::Debug | LogLevel::Info | LogLevel::Warn) => {}
+        (_, level) => host.push_log(level, cut(message)),
+    }
 }
 
 /// The beginning of a text that is too long for a line.

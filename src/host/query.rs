@@ -32,7 +32,7 @@ pub(super) fn query(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
     let mut out = Vec::with_capacity(256);
     let can_fail = can_fail(query.catch);
     let result = run(&query, &access, can_fail, &mut out);
-    settle(host, result.map(|()| out), can_fail)
+    settle(host, result.map(|rows| (out, rows)), can_fail)
 }
 
 /// Several statements, all or none: `{"statements"}` → `{"results": [...]}`.
@@ -48,21 +48,22 @@ pub(super) fn batch(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgE
     let _context = ContextScope::push(Rc::clone(&host.function.context));
     let all = || {
         let mut out = b"{\"results\":[".to_vec();
+        let mut rows = 0;
         for (i, query) in batch.statements.iter().enumerate() {
             if i > 0 {
                 out.push(b',');
             }
-            run(query, &access, false, &mut out)?;
+            rows += run(query, &access, false, &mut out)?;
         }
         out.extend_from_slice(b"]}");
-        Ok(out)
+        Ok((out, rows))
     };
     let can_fail = can_fail(batch.catch);
     let result = if can_fail { subtransaction(all) } else { all() };
     settle(host, result, can_fail)
 }
 
-fn run(query: &Query<'_>, access: &Access, can_fail: bool, out: &mut Vec<u8>) -> Result<(), PgError> {
+fn run(query: &Query<'_>, access: &Access, can_fail: bool, out: &mut Vec<u8>) -> Result<u64, PgError> {
     let limit = usize::try_from(settings::max_host_call_bytes()).unwrap_or(usize::MAX);
     Statement { sql: &query.sql, params: &query.params, can_fail }.run(access, limit, out)
 }
@@ -72,14 +73,15 @@ fn refuse(host: &GuestHost) -> Option<Vec<u8>> {
         .then(|| answer::refused("SQL", "the function's manifest says \"database: none\""))
 }
 
-/// An error becomes a value, unless the guest must not outlive it.
+/// Answer and number of rows come out as the answer; an error becomes a value, unless the guest must not outlive it.
 pub(super) fn settle(
     host: &mut GuestHost,
-    result: Result<Vec<u8>, PgError>,
+    result: Result<(Vec<u8>, u64), PgError>,
     can_fail: bool,
 ) -> Result<Vec<u8>, PgError> {
     match result {
-        Ok(out) => {
+        Ok((out, rows)) => {
+            host.count_rows(rows);
             host.remember(None);
             Ok(out)
         }

@@ -4,9 +4,10 @@ use alyx_abi::Raise;
 
 use super::answer;
 use super::guest::GuestHost;
-use crate::pg::{PgError, SqlState};
+use crate::pg::{PgError, RetryAdvice, SqlState};
 
-/// `{"sqlstate", "message", "detail", "hint", "column", "constraint", "table", "schema", "datatype"}` → `{}`.
+/// `{"sqlstate", "message", "detail", "hint", "column", "constraint", "table", "schema", "datatype",
+/// "non_retryable", "retry_after_ms"}` → `{}`.
 ///
 /// The guest goes on until it returns; whatever it returns, the error stands. A later `raise` replaces an earlier one.
 pub(super) fn raise(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
@@ -24,6 +25,7 @@ pub(super) fn raise(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
     error.schema = request.schema;
     error.table = request.table;
     error.datatype = request.datatype;
+    error.retry = RetryAdvice { non_retryable: request.non_retryable, after_ms: request.retry_after_ms };
     host.raise(error);
     answer::empty()
 }

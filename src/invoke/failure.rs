@@ -6,9 +6,38 @@ use super::Target;
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::pg::{PgError, SqlState, interrupt};
+use crate::record::Status;
 
 /// Guest frames shown in CONTEXT.
 const MAX_FRAMES: usize = 10;
+
+/// An invocation that failed: in which way, and what its caller is told.
+pub(super) struct Failed {
+    pub(super) status: Status,
+    pub(super) error: PgError,
+}
+
+impl Failed {
+    fn new(status: Status, error: PgError) -> Self {
+        Self { status, error }
+    }
+
+    /// What could not even begin, for want of room.
+    #[cold]
+    pub(super) fn at_limit(error: PgError) -> Self {
+        Self::new(Status::Limit, error)
+    }
+}
+
+impl From<PgError> for Failed {
+    fn from(error: PgError) -> Self {
+        // What Postgres cancelled under a host function is cancelled like anything else.
+        let status = if error.sqlstate == CANCELED { Status::Canceled } else { Status::Error };
+        Self { status, error }
+    }
+}
+
+const CANCELED: SqlState = SqlState::new(b"57014");
 
 /// The result of a call, after the guest has returned: an error that the guest raised stands over whatever it
 /// returned, and an SQL error that it did not handle over the trap or exit code that came of it.
@@ -16,57 +45,64 @@ pub(super) fn settle<T>(
     target: &Target,
     host: &mut GuestHost,
     ended: Result<T, Failure<PgError>>,
-) -> Result<T, PgError> {
+) -> Result<T, Failed> {
     let raised = host.take_raised();
     match ended {
         Ok(value) => match raised {
             None => Ok(value),
-            Some(error) => Err(with_label(error, target)),
+            Some(error) => Err(Failed::new(Status::Error, with_label(error, target))),
         },
         Err(failure) => Err(explain(target, host, raised, failure)),
     }
 }
 
-fn explain(target: &Target, host: &mut GuestHost, raised: Option<PgError>, failure: Failure<PgError>) -> PgError {
+fn explain(target: &Target, host: &mut GuestHost, raised: Option<PgError>, failure: Failure<PgError>) -> Failed {
     let name = || target.function.name.clone();
-    let (error, frames): (PgError, Vec<Frame>) = match failure {
+    let (status, error, frames): (Status, PgError, Vec<Frame>) = match failure {
         // Nothing that the guest did stands against a cancel, a time limit or a bug of ours.
-        Failure::Interrupted(Interrupt::Cancelled) => match interrupt::raise_pending() {
-            Some(error) => return error,
-            // The cancel was served while the guest was being stopped, or serving another interrupt failed.
-            None => return raised.unwrap_or_else(canceled),
-        },
-        Failure::Interrupted(Interrupt::TimedOut) => (timed_out(target), Vec::new()),
-        Failure::Host(error) => {
-            return with_label(if interrupt::has_expired() { timed_out(target) } else { error }, target);
+        Failure::Interrupted(Interrupt::Cancelled) => {
+            let error = match interrupt::raise_pending() {
+                Some(error) => error,
+                // The cancel was served while the guest was being stopped, or serving another interrupt failed.
+                None => raised.unwrap_or_else(canceled),
+            };
+            return Failed::new(Status::Canceled, error);
         }
-        Failure::Internal(message) => (Error::Internal(message).into(), Vec::new()),
-        Failure::Limit { what, limit } => (Error::Limit { function: name(), what, limit }.into(), Vec::new()),
-        Failure::StackOverflow { frames } => (Error::StackOverflow { function: name() }.into(), frames),
+        Failure::Interrupted(Interrupt::TimedOut) => (Status::Timeout, timed_out(target), Vec::new()),
+        Failure::Host(_) if interrupt::has_expired() => (Status::Timeout, timed_out(target), Vec::new()),
+        Failure::Host(error) => {
+            let failed = Failed::from(error);
+            return Failed { error: with_label(failed.error, target), ..failed };
+        }
+        Failure::Internal(message) => (Status::Error, Error::Internal(message).into(), Vec::new()),
+        Failure::Limit { what, limit } => {
+            (Status::Limit, Error::Limit { function: name(), what, limit }.into(), Vec::new())
+        }
+        Failure::StackOverflow { frames } => (Status::Limit, Error::StackOverflow { function: name() }.into(), frames),
         Failure::Guest { message, .. } => {
             if let Some(error) = raised.or_else(|| host.take_unhandled(Some(&message))) {
-                return error;
+                return Failed::new(Status::Error, error);
             }
-            (Error::GuestFailed { message }.into(), Vec::new())
+            (Status::Error, Error::GuestFailed { message }.into(), Vec::new())
         }
         Failure::Trap { message, frames } => {
             if let Some(error) = raised.or_else(|| host.take_unhandled(None)) {
-                return error;
+                return Failed::new(Status::Trap, error);
             }
-            (Error::Trapped { function: name(), message }.into(), frames)
+            (Status::Trap, Error::Trapped { function: name(), message }.into(), frames)
         }
     };
-    with_frames(with_label(error, target), &frames)
+    Failed::new(status, with_frames(with_label(error, target), &frames))
 }
 
 /// A failure before the function was called: in its start function or initialisers, or for want of room.
-pub(super) fn of_start(target: &Target, failure: Failure<PgError>) -> PgError {
+pub(super) fn of_start(target: &Target, failure: Failure<PgError>) -> Failed {
     let mut host = GuestHost::new(std::rc::Rc::clone(&target.grants), super::by_name);
     explain(target, &mut host, None, failure)
 }
 
 fn canceled() -> PgError {
-    PgError::new(SqlState::new(b"57014"), "canceling statement due to user request")
+    PgError::new(CANCELED, "canceling statement due to user request")
 }
 
 fn timed_out(target: &Target) -> PgError {

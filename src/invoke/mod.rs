@@ -4,22 +4,31 @@
 //! Only this room calls the runtime. By the time an error leaves it no guest frame is on the stack.
 
 mod engine;
+mod enqueue;
 mod event;
 mod failure;
+mod job;
 mod target;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use engine::{check_module, prepare_artefact};
-pub use event::{Event, Trigger};
+pub use enqueue::{Order, enqueue, enqueue_event};
+pub use event::Event;
+pub use job::job;
 pub use target::Target;
 
 use crate::catalog;
 use crate::error::Error;
 pub use crate::host::Scope;
+use crate::pg::backend::Level;
 use crate::pg::interrupt::Watch;
 use crate::pg::{PgError, Role, backend, current_role};
+use crate::record::{Invocation, Line, Used, micros};
+pub use crate::record::{InvocationId, Occasion, Trigger};
 use crate::settings;
+use alyx_runtime::LogLevel;
+use failure::Failed;
 use target::Running;
 
 // One thread runs functions; an atomic is cheaper here than thread-local storage of a shared library.
@@ -48,27 +57,44 @@ impl Drop for Depth {
     }
 }
 
-/// Calls an export with scalars and no Extism input: raw bits in, raw bits out.
-#[inline]
-pub fn scalar(target: &Target, args: &[u64], scope: Scope) -> Result<u64, PgError> {
-    run(target, scope, |running| {
-        let function = running.callable(target)?;
-        Ok(running.instance.call_scalar(function, args))
-    })
+/// How a call stands in its query, and what led to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entrance {
+    /// What its place means for the guest's SQL.
+    pub scope: Scope,
+    /// What led to it.
+    pub occasion: Occasion,
 }
 
-/// Calls an export with bytes; `read` sees the output (`None` when the guest set none) before the instance goes.
+impl Entrance {
+    /// A call by SQL.
+    pub const fn sql(scope: Scope) -> Self {
+        Self { scope, occasion: Occasion::SQL }
+    }
+}
+
+/// Calls an export with scalars and no Extism input: raw bits in, raw bits out.
+#[inline]
+pub fn scalar(target: &Target, args: &[u64], entrance: Entrance) -> Result<u64, PgError> {
+    let call = |running: &mut Running| {
+        let function = running.callable(target)?;
+        Ok(running.instance.call_scalar(function, args))
+    };
+    run(target, entrance, call, Ok)
+}
+
+/// Calls an export with bytes; `read` sees the output, `None` when the guest set none.
 pub fn bytes<T>(
     target: &Target,
     input: &[u8],
-    scope: Scope,
+    entrance: Entrance,
     read: impl FnOnce(Option<&[u8]>) -> Result<T, PgError>,
 ) -> Result<T, PgError> {
-    run(target, scope, |running| {
+    let call = |running: &mut Running| {
         let function = running.callable(target)?;
         Ok(running.instance.call(function, input).map(|output| output.map(<[u8]>::to_vec)))
-    })
-    .and_then(|output| read(output.as_deref()).map_err(|error| failure::with_label(error, target)))
+    };
+    run(target, entrance, call, |output| read(output.as_deref()).map_err(|error| failure::with_label(error, target)))
 }
 
 /// Calls a function by name for `role`, which the current role already is.
@@ -85,23 +111,51 @@ pub fn by_name(name: &str, input: &[u8], role: Role) -> Result<Option<Vec<u8>>, 
         .into());
     }
     let target = Target::of_function(&function)?;
-    bytes(&target, input, Scope::default(), |output| Ok(output.map(<[u8]>::to_vec)))
+    let entrance = Entrance::sql(Scope::default());
+    bytes(&target, input, entrance, |output| Ok(output.map(<[u8]>::to_vec)))
 }
 
 type Ended<T> = Result<T, alyx_runtime::Failure<PgError>>;
 
+/// One invocation, observed from its first moment to its last: every way out leaves its record.
 #[inline]
-fn run<T>(
+fn run<T, R>(
     target: &Target,
-    scope: Scope,
+    entrance: Entrance,
     call: impl FnOnce(&mut Running) -> Result<Ended<T>, PgError>,
-) -> Result<T, PgError> {
-    let _depth = Depth::enter()?;
-    backend::check_stack(settings::max_stack_bytes())?;
+    read: impl FnOnce(T) -> Result<R, PgError>,
+) -> Result<R, PgError> {
     let caller = current_role();
+    let mut invocation = Invocation::begin(&target.recorder, caller, entrance.occasion);
+    let result = walk(target, caller, entrance.scope, &mut invocation, call);
+    match result.and_then(|value| Ok(read(value)?)) {
+        Ok(value) => {
+            invocation.succeeded();
+            Ok(value)
+        }
+        Err(Failed { status, error }) => {
+            invocation.failed(status, &error);
+            Err(error)
+        }
+    }
+}
+
+#[inline]
+fn walk<T>(
+    target: &Target,
+    caller: Role,
+    scope: Scope,
+    invocation: &mut Invocation,
+    call: impl FnOnce(&mut Running) -> Result<Ended<T>, PgError>,
+) -> Result<T, Failed> {
+    let _depth = Depth::enter().map_err(Failed::at_limit)?;
+    backend::check_stack(settings::max_stack_bytes()).map_err(Failed::at_limit)?;
     let watch = Watch::start(target.function.timeout_ms());
     let mut running = target.take(caller, scope)?;
     let ended = call(&mut running)?;
+    if invocation.is_observed() {
+        invocation.guest_ended(used(&running));
+    }
     let host = running.instance.host_mut();
     let ended = match ended {
         // The hot path: nothing raised, nothing logged, nothing to put back.
@@ -111,16 +165,34 @@ fn run<T>(
         }
         ended => ended,
     };
+    let logs = host.take_logs();
+    invocation.logged(logs.iter().map(|line| Line {
+        level: line.level,
+        at_us: micros(line.at),
+        text: line.text.clone(),
+    }));
+    // For a session that is being terminated this is the end: what is to be recorded must be known by now.
     let ended = failure::settle(target, host, ended);
-    let logs = host.finish();
+    host.finish();
     if ended.is_ok() && running.instance.is_usable() {
         target.put(running, caller);
     } else {
         drop(running);
     }
     drop(watch);
-    for (level, line) in logs {
-        backend::report(level, &line)?;
+    for line in logs {
+        let level = match line.level {
+            LogLevel::Trace | LogLevel::Debug | LogLevel::Off => Level::Debug,
+            LogLevel::Info => Level::Log,
+            LogLevel::Warn | LogLevel::Error => Level::Warning,
+        };
+        backend::report(level, &format!("function \"{}\": {}", target.function.name, line.text))?;
     }
     ended
+}
+
+#[inline]
+fn used(running: &Running) -> Used {
+    let (host_calls, rows) = running.instance.host().used();
+    Used { memory_bytes: running.instance.usage().memory_peak_bytes, host_calls, rows }
 }

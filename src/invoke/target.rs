@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use alyx_manifest::{Instances, RunAs};
 use alyx_runtime::{Callable, Failure, Instance, LimitKind, Module};
 
-use super::{engine, failure};
+use super::engine;
+use super::failure::{self, Failed};
 use crate::catalog::Function;
 use crate::error::Error;
 use crate::host::{Grants, GuestHost, Scope};
 use crate::pg::{PgError, Role, inval};
+use crate::record::Recorder;
 
 /// How long an instance serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct Target {
     pub export: String,
     /// What its guests are granted.
     pub grants: Rc<Grants>,
+    /// Where its invocations are counted and recorded.
+    pub(super) recorder: Rc<Recorder>,
     reuse: Reuse,
     number: u64,
     shelf: Rc<Shelf>,
@@ -121,6 +125,7 @@ impl Target {
         let target = Rc::new(Self {
             shelf: shelf_for(&function, reuse),
             grants: Rc::new(grants_of(&function, export)),
+            recorder: Recorder::new(function.id, function.version, &function.name, export, function.manifest.log),
             function,
             module,
             export: export.to_owned(),
@@ -178,7 +183,7 @@ impl Target {
 
     /// An instance to call: the kept one when it may serve this role now, else a new one.
     #[inline]
-    pub(super) fn take(&self, caller: Role, scope: Scope) -> Result<Running, PgError> {
+    pub(super) fn take(&self, caller: Role, scope: Scope) -> Result<Running, Failed> {
         if self.reuse != Reuse::Never {
             // Taken out, so that a nested call of the same function finds nothing and makes its own.
             if let Some(mut kept) = self.shelf.0.take() {
@@ -199,7 +204,7 @@ impl Target {
         Ok(Running { instance: self.instantiate(caller, scope)?, callables: Vec::new() })
     }
 
-    fn instantiate(&self, caller: Role, scope: Scope) -> Result<Instance<GuestHost>, PgError> {
+    fn instantiate(&self, caller: Role, scope: Scope) -> Result<Instance<GuestHost>, Failed> {
         let limits = self.function.limits();
         let host = || {
             let mut host = GuestHost::new(Rc::clone(&self.grants), super::by_name);

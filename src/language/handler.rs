@@ -3,7 +3,7 @@
 use super::bound::{Bound, Form, Input, of_call};
 use super::{output, trigger};
 use crate::error::Error;
-use crate::invoke;
+use crate::invoke::{self, Entrance};
 use crate::pg::{Call, PgError, Reply, Scalar, escape};
 
 /// Arguments of a direct scalar call that need no allocation.
@@ -43,7 +43,7 @@ fn scalars(call: &Call<'_>, bound: &Bound, arguments: &[Scalar], result: Option<
         let Some(value) = call.scalar(i, *scalar) else { return Ok(Reply::NULL) };
         *slot = value;
     }
-    let value = invoke::scalar(&bound.target, bits, bound.scope())?;
+    let value = invoke::scalar(&bound.target, bits, Entrance::sql(bound.scope()))?;
     match result {
         None => Ok(Reply::VOID),
         Some(scalar) => Reply::scalar(scalar, value)
@@ -56,7 +56,7 @@ fn value(call: &mut Call<'_>, bound: &Bound, input: &Input) -> Result<Reply, PgE
     if bound.reads_input {
         write_input(call, input, bound.target.input_limit(), &mut bytes)?;
     }
-    invoke::bytes(&bound.target, &bytes, bound.scope(), |out| output::reply(call, bound, out))
+    invoke::bytes(&bound.target, &bytes, Entrance::sql(bound.scope()), |out| output::reply(call, bound, out))
 }
 
 fn write_input(call: &Call<'_>, input: &Input, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {

@@ -7,24 +7,44 @@ use serde_json::value::RawValue;
 
 use super::bound::Bound;
 use crate::error::Error;
-use crate::invoke::{self, Event, Scope, Trigger as Source};
+use crate::invoke::{self, Entrance, Event, InvocationId, Occasion, Scope, Trigger as Source};
 use crate::pg::trigger::{Operation, Timing, Trigger, write_event_trigger};
 use crate::pg::{Call, PgError, Reply, current_role};
 
 /// Called for a function that returns trigger.
 pub(super) fn row(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> {
     let Some(trigger) = Trigger::of(call)? else { return Err(not_a_trigger("a trigger")) };
+    if trigger.is_asynchronous() {
+        return later(&trigger, bound);
+    }
     let mut input = Vec::new();
+    let mut occasion = occasion();
     if bound.reads_input {
         input.reserve(1024);
-        event_of(bound).write(&mut input, |out| trigger.write(out, bound.target.input_limit()))?;
+        event_of(bound, &mut occasion).write(&mut input, |out| trigger.write(out, bound.target.input_limit()))?;
     }
     let is_deciding = trigger.is_row() && trigger.timing() != Timing::After;
     let scope = Scope { transition: trigger.transition_tables(), ..Scope::default() };
-    invoke::bytes(&bound.target, &input, scope, |output| match output {
+    invoke::bytes(&bound.target, &input, Entrance { scope, occasion }, |output| match output {
         Some(bytes) if is_deciding => outcome(&trigger, bytes),
         _ => Ok(trigger.keep()),
     })
+}
+
+/// The event is written now, from the row as it is; the function is called after commit.
+fn later(trigger: &Trigger<'_>, bound: &Bound) -> Result<Reply, PgError> {
+    if trigger.timing() != Timing::After {
+        return Err(Error::Unsupported {
+            message: "an asynchronous trigger must be an AFTER trigger".to_owned(),
+            hint: Some("A job cannot change or drop the row that led to it.".to_owned()),
+        }
+        .into());
+    }
+    let mut block = Vec::with_capacity(1024);
+    trigger.write(&mut block, bound.target.input_limit())?;
+    let block = String::from_utf8(block).map_err(|error| Error::Internal(error.to_string()))?;
+    invoke::enqueue_event(&bound.target.function, block, current_role())?;
+    Ok(trigger.keep())
 }
 
 /// Called for a function that returns event_trigger.
@@ -33,16 +53,24 @@ pub(super) fn event(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError
         return Err(not_a_trigger("an event trigger"));
     }
     let mut input = Vec::with_capacity(512);
-    event_of(bound).write(&mut input, |out| {
+    let mut occasion = occasion();
+    event_of(bound, &mut occasion).write(&mut input, |out| {
         write_event_trigger(call, out);
         Ok(())
     })?;
-    invoke::bytes(&bound.target, &input, Scope::default(), |_| Ok(Reply::VOID))
+    invoke::bytes(&bound.target, &input, Entrance { scope: Scope::default(), occasion }, |_| Ok(Reply::VOID))
 }
 
-fn event_of(bound: &Bound) -> Event<'_> {
+/// A trigger's invocation, which gets its id when nobody else has given it one.
+fn occasion() -> Occasion {
+    Occasion { trigger: Source::Database, id: None, attempt: 1 }
+}
+
+/// The event of an invocation, under the id that it will be recorded under.
+fn event_of<'a>(bound: &'a Bound, occasion: &mut Occasion) -> Event<'a> {
     let function = &*bound.target.function;
-    Event { function, trigger: Source::Database, role: current_role() }
+    let id = *occasion.id.get_or_insert_with(InvocationId::new);
+    Event { id, function, trigger: occasion.trigger, role: current_role(), input: "null", attempt: 1 }
 }
 
 fn not_a_trigger(what: &str) -> PgError {

@@ -52,6 +52,18 @@ const SIGHUP: c_int = 1;
 const SIGINT: c_int = 2;
 const SIGTERM: c_int = 15;
 
+/// Lets a SIGTERM ask this process to end, instead of ending it: it has things to put back.
+pub fn end_on_request() {
+    // SAFETY: a handler that sets a flag and the latch.
+    unsafe { pg_sys::pqsignal(SIGTERM, Some(raw::SignalHandlerForShutdownRequest)) };
+}
+
+/// Whether this process was asked to end.
+pub fn must_end() -> bool {
+    // SAFETY: a sig_atomic_t flag.
+    unsafe { pg_sys::ShutdownRequestPending != 0 }
+}
+
 /// What to start.
 pub struct Start<'a> {
     /// The C symbol it begins at.
@@ -171,9 +183,9 @@ pub fn connect(database: u32) -> Result<(), PgError> {
 ///
 /// What remains of the superuser is the right to SET SESSION AUTHORIZATION, which the security context of every
 /// transaction ([`super::role::RoleScope::guest`], held until after the commit) forbids at any depth.
-pub fn become_role(role: Role) {
+pub fn become_role(role: Role, is_superuser: bool) {
     // SAFETY: between transactions, once per process.
-    unsafe { pg_sys::SetSessionAuthorization(role.0, role.is_superuser()) };
+    unsafe { pg_sys::SetSessionAuthorization(role.0, is_superuser) };
 }
 
 /// Shows what this process does, in pg_stat_activity; `None` when it waits.

@@ -129,6 +129,11 @@ impl Reply {
         super::datum::varlena(bytes).map(Self::datum)
     }
 
+    /// A bigint.
+    pub fn big(value: i64) -> Self {
+        Self::datum(value.into())
+    }
+
     /// A text, which must not contain a zero byte.
     pub fn text(text: &str) -> Result<Self, PgError> {
         super::datum::text(text).map(Self::datum)
@@ -253,6 +258,11 @@ impl Call<'_> {
     pub fn int4(&self, index: usize) -> Option<i32> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "the bits of an int4")]
         self.scalar(index, Scalar::Int4).map(|bits| bits as u32 as i32)
+    }
+
+    /// A bigint argument; `None` for NULL.
+    pub fn int8(&self, index: usize) -> Option<i64> {
+        self.scalar(index, Scalar::Int8).map(u64::cast_signed)
     }
 
     /// An argument as JSON, written by its kind.

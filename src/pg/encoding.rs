@@ -58,3 +58,12 @@ fn convert(bytes: &[u8], with: Conversion) -> Result<Vec<u8>, PgError> {
         Ok(copy)
     }
 }
+
+/// Text that can be stored whatever a guest wrote: where the server's encoding lacks a character, all that it may lack
+/// are replaced.
+pub fn storable(text: &str) -> Cow<'_, str> {
+    if to_server(text.as_bytes()).is_ok() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).collect())
+}

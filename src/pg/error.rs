@@ -33,6 +33,18 @@ impl SqlState {
         Self(packed)
     }
 
+    /// The packed form, to be kept as a number.
+    #[allow(clippy::cast_sign_loss, reason = "thirty bits")]
+    pub const fn bits(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The code of what [`bits`](Self::bits) gave.
+    #[allow(clippy::cast_possible_wrap, reason = "thirty bits")]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits as i32)
+    }
+
     /// Reads a code that a guest wrote; `None` unless it is five digits or upper-case letters.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: &[u8; 5] = text.as_bytes().try_into().ok()?;
@@ -103,11 +115,22 @@ pub struct Fields {
     pub datatype: Option<String>,
     /// Constraint the error is about.
     pub constraint: Option<String>,
+    /// What a guest said of another attempt. Never shown.
+    pub retry: RetryAdvice,
     detail_log: Option<String>,
     internal_query: Option<String>,
     cursor_position: c_int,
     internal_position: c_int,
     origin: Option<Origin>,
+}
+
+/// What a guest said of another attempt.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RetryAdvice {
+    /// It is of no use.
+    pub non_retryable: bool,
+    /// Not before so many milliseconds have passed.
+    pub after_ms: Option<u64>,
 }
 
 /// An error on its way to the client, or to a guest as a value.
@@ -141,6 +164,7 @@ impl PgError {
             column: None,
             datatype: None,
             constraint: None,
+            retry: RetryAdvice::default(),
             detail_log: None,
             internal_query: None,
             cursor_position: 0,
@@ -170,6 +194,7 @@ impl PgError {
                 column: text(data.column_name),
                 datatype: text(data.datatype_name),
                 constraint: text(data.constraint_name),
+                retry: RetryAdvice::default(),
                 detail_log: text(data.detail_log),
                 internal_query: text(data.internalquery),
                 cursor_position: data.cursorpos,

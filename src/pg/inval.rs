@@ -116,3 +116,16 @@ pub fn announce_change() -> Result<(), PgError> {
         })
     }
 }
+
+/// Locks the catalog against being dropped until the transaction ends, if nobody holds it or waits for it: `false` when
+/// somebody is about to change or drop the extension.
+///
+/// # Errors
+/// 55000 when the extension is not installed in this database.
+pub fn try_lock_catalog() -> Result<bool, PgError> {
+    let (relation, _) = find_catalog()?;
+    #[allow(clippy::cast_possible_wrap, reason = "a lock mode")]
+    let mode = pg_sys::AccessShareLock as i32;
+    // SAFETY: the lock goes with the transaction.
+    unsafe { catch(|| raw::ConditionalLockRelationOid(pg_sys::Oid::from(relation), mode)) }
+}

@@ -18,6 +18,8 @@ pub enum Param<'a> {
     Bytes(&'a [u8]),
     /// integer.
     Int(i32),
+    /// integer, NULL.
+    NullInt,
     /// bigint.
     Big(i64),
     /// json text, already known to be valid.
@@ -88,6 +90,7 @@ pub(super) fn bind(params: &[Param<'_>]) -> Result<Bound, PgError> {
             Param::Text(value) => (pg_sys::TEXTOID, value.map(text).transpose()?),
             Param::Bytes(bytes) => (pg_sys::BYTEAOID, Some(varlena(bytes)?)),
             Param::Int(value) => (pg_sys::INT4OID, Some(pg_sys::Datum::from(*value))),
+            Param::NullInt => (pg_sys::INT4OID, None),
             Param::Big(value) => (pg_sys::INT8OID, Some(pg_sys::Datum::from(*value))),
             Param::Json(value) => (pg_sys::JSONOID, Some(text(value)?)),
             Param::Texts(members) => (pg_sys::TEXTARRAYOID, Some(texts(members)?)),

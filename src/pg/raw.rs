@@ -175,6 +175,15 @@ unsafe extern "C-unwind" {
     pub(super) fn AbortCurrentTransaction();
     pub(super) fn GetTransactionSnapshot() -> pgrx::pg_sys::Snapshot;
     pub(super) fn standard_ExecutorFinish(query: *mut pgrx::pg_sys::QueryDesc);
+    // pgtz.c
+    pub(super) fn pg_open_tzfile(name: *const c_char, exact: *mut c_char) -> c_int;
+    pub(super) fn pg_tzset(name: *const c_char) -> *mut pgrx::pg_sys::pg_tz;
+    pub(super) fn close(file: c_int) -> c_int;
+    // discard.c
+    pub(super) fn PortalHashTableDeleteAll();
+    pub(super) fn ResetAllOptions();
+    pub(super) fn DropAllPreparedStatements();
+    pub(super) fn LockReleaseAll(method: u16, all_locks: bool);
     // bgworker.c, latch.c, signals
     pub(super) fn BackgroundWorkerInitializeConnection(database: *const c_char, role: *const c_char, flags: u32);
     pub(super) fn BackgroundWorkerInitializeConnectionByOid(database: Oid, role: Oid, flags: u32);
@@ -188,6 +197,8 @@ unsafe extern "C-unwind" {
     pub(super) fn ProcessConfigFile(context: pgrx::pg_sys::GucContext::Type);
     pub(super) fn die(signal: c_int);
     pub(super) fn SignalHandlerForConfigReload(signal: c_int);
+    pub(super) fn SignalHandlerForShutdownRequest(signal: c_int);
+    pub(super) fn ConditionalLockRelationOid(relation: Oid, mode: c_int) -> bool;
     pub(super) fn kill(pid: c_int, signal: c_int) -> c_int;
     // ipci.c, shmem.c
     pub(super) fn RequestAddinShmemSpace(bytes: usize);

@@ -44,6 +44,29 @@ impl Role {
         unsafe { pg_sys::has_privs_of_role(self.0, other.0) }
     }
 
+    /// Whether there is such a role.
+    pub fn exists(self) -> bool {
+        #[allow(clippy::cast_possible_wrap, reason = "a small enum value")]
+        let cache = pg_sys::SysCacheIdentifier::AUTHOID as c_int;
+        let none = pg_sys::Datum::null();
+        // SAFETY: a cached catalog look-up.
+        unsafe { pg_sys::SearchSysCacheExists(cache, pg_sys::Datum::from(self.0), none, none, none) }
+    }
+
+    /// Whether it may connect to this database.
+    pub fn may_connect(self) -> bool {
+        // SAFETY: aclchk.c answers for the database of this process.
+        let result = unsafe { pg_sys::pg_database_aclcheck(pg_sys::MyDatabaseId, self.0, pg_sys::ACL_CONNECT) };
+        result == pg_sys::AclResult::ACLCHECK_OK
+    }
+
+    /// Whose rights a function of `owner` has when this role calls it. Below a superuser a function of somebody else
+    /// has its owner's rights at most.
+    pub fn acting_for(self, owner: Self, runs_as_owner: bool, is_guarded: bool) -> Self {
+        let is_too_strong = || is_guarded && self.is_superuser() && !owner.is_superuser();
+        if runs_as_owner || is_too_strong() { owner } else { self }
+    }
+
     /// Whether it may EXECUTE an SQL function.
     pub fn may_execute(self, function: u32) -> bool {
         // SAFETY: aclchk.c answers for any OID of pg_proc.
@@ -96,20 +119,26 @@ impl Drop for RoleScope {
     }
 }
 
-/// Sets a setting of this session for good, where the session is a process of ours.
+/// Gives a setting the value that this session, a process of ours, begins with: RESET goes back to it.
 pub(super) fn set_for_process(name: &str, value: &str) -> Result<(), PgError> {
-    set(name, value, pg_sys::GucAction::GUC_ACTION_SET)
+    set(name, value, pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_CLIENT, pg_sys::GucAction::GUC_ACTION_SET)
 }
 
 /// Sets a setting until the transaction ends.
 pub fn set_local(name: &str, value: &str) -> Result<(), PgError> {
-    set(name, value, pg_sys::GucAction::GUC_ACTION_LOCAL)
+    let (context, source) = (pg_sys::GucContext::PGC_USERSET, pg_sys::GucSource::PGC_S_SESSION);
+    set(name, value, context, source, pg_sys::GucAction::GUC_ACTION_LOCAL)
 }
 
-fn set(name: &str, value: &str, action: pg_sys::GucAction::Type) -> Result<(), PgError> {
+fn set(
+    name: &str,
+    value: &str,
+    context: pg_sys::GucContext::Type,
+    source: pg_sys::GucSource::Type,
+    action: pg_sys::GucAction::Type,
+) -> Result<(), PgError> {
     let name = super::datum::c_string(name.as_bytes())?;
     let value = super::datum::c_string(value.as_bytes())?;
-    let (context, source) = (pg_sys::GucContext::PGC_USERSET, pg_sys::GucSource::PGC_S_SESSION);
     // SAFETY: guc.c copies the value.
     unsafe {
         catch(|| raw::set_config_option(name.as_ptr(), value.as_ptr(), context, source, action, true, 0, false))?;
@@ -133,7 +162,8 @@ impl SettingsScope {
     /// Inside this scope names mean what is in this schema or in pg_catalog, whatever the caller's search_path is.
     pub fn search_only(&self, schema: &str) -> Result<(), PgError> {
         let path = format!("{}, pg_temp", quote_identifier(schema));
-        set("search_path", &path, pg_sys::GucAction::GUC_ACTION_SAVE)
+        let (context, source) = (pg_sys::GucContext::PGC_USERSET, pg_sys::GucSource::PGC_S_SESSION);
+        set("search_path", &path, context, source, pg_sys::GucAction::GUC_ACTION_SAVE)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use core::ffi::{CStr, c_int, c_void};
 use std::cell::{Cell, RefCell};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use pgrx::pg_sys;
@@ -109,4 +110,25 @@ pub fn process_id() -> u32 {
 pub fn database_id() -> u32 {
     // SAFETY: a variable of this process.
     unsafe { pg_sys::MyDatabaseId.to_u32() }
+}
+
+/// Whether a process of this number is connected to the server now.
+pub fn is_backend(pid: u32) -> bool {
+    // SAFETY: takes a lock of Postgres' and gives it back; the answer is not looked into.
+    c_int::try_from(pid).is_ok_and(|pid| unsafe { !pg_sys::BackendPidGetProc(pid).is_null() })
+}
+
+static AT_EXIT: OnceLock<fn()> = OnceLock::new();
+
+/// Calls `f` when this process ends in order, whatever it was doing, while shared memory is still there. Set once.
+pub fn at_process_exit(f: fn()) {
+    if AT_EXIT.set(f).is_ok() {
+        // SAFETY: once per process; the callback calls nothing that raises.
+        unsafe { pg_sys::before_shmem_exit(Some(on_exit), pg_sys::Datum::null()) };
+    }
+}
+
+unsafe extern "C-unwind" fn on_exit(_code: c_int, _argument: pg_sys::Datum) {
+    // A panic here would be raised as an error in a process that is ending.
+    let _ = std::panic::catch_unwind(|| AT_EXIT.get().map(|f| f()));
 }

@@ -52,8 +52,9 @@ pub struct Statement<'a> {
 }
 
 impl Statement<'_> {
-    /// Runs the statement and appends `{"columns", "rows", "row_count"}` to `out`, which may grow to `limit` bytes.
-    pub fn run(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
+    /// Runs the statement and appends `{"columns", "rows", "row_count"}` to `out`, which may grow to `limit` bytes;
+    /// returns the row count.
+    pub fn run(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<u64, PgError> {
         let _sql = SqlScope::open();
         // Not the current role: a guest that another guest called runs as that one already.
         let is_switched = access.role != outer_role();
@@ -66,7 +67,7 @@ impl Statement<'_> {
         }
     }
 
-    fn execute(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
+    fn execute(&self, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<u64, PgError> {
         let _connection = Connection::open()?;
         let _read_only = ReadOnlyScope::open(!access.may_write);
         let plan = match access.transition {
@@ -84,7 +85,7 @@ impl Statement<'_> {
         ran
     }
 
-    fn run_plan(&self, plan: &Plan, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {
+    fn run_plan(&self, plan: &Plan, access: &Access, limit: usize, out: &mut Vec<u8>) -> Result<u64, PgError> {
         let params = plan.bind(self.params)?;
         let mut receiver = JsonReceiver::new(out, limit, plan.shape.borrow().clone());
         let options = pg_sys::SPIExecuteOptions {
@@ -102,9 +103,10 @@ impl Statement<'_> {
             return Err(refuse::by_spi(code).unwrap_or_else(|| spi_error("SPI_execute_plan", code)));
         }
         // SAFETY: SPI_processed is set by the call above.
-        let shape = receiver.finish(unsafe { pg_sys::SPI_processed })?;
+        let rows = unsafe { pg_sys::SPI_processed };
+        let shape = receiver.finish(rows)?;
         plan.shape.replace(shape);
-        Ok(())
+        Ok(rows)
     }
 }
 

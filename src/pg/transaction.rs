@@ -88,7 +88,15 @@ pub(super) unsafe fn end_statement() {
     unsafe {
         let level = pg_sys::GetCurrentTransactionNestLevel();
         if (buffer.is_waiting)(level) {
+            // The statement's own snapshot may have gone with its portal; SPI wants one.
+            let needs_snapshot = !pg_sys::ActiveSnapshotSet();
+            if needs_snapshot {
+                raw::PushActiveSnapshot(raw::GetTransactionSnapshot());
+            }
             let result = catch_unwind(AssertUnwindSafe(|| (buffer.flush)(level)));
+            if needs_snapshot && matches!(result, Ok(Ok(()))) {
+                raw::PopActiveSnapshot();
+            }
             let error = match result {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error,

@@ -1,6 +1,6 @@
 //! A trigger's view of a row change, and the way its outcome goes back.
 
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,6 +15,10 @@ use super::error::SqlState;
 use super::json::escape;
 use super::row::RowShape;
 use super::{PgError, inval, raw};
+
+/// The first argument of an asynchronous trigger. Postgres' own rules about who may make a trigger of a function, and
+/// that the function cannot be dropped under it, hold for these as for all others.
+pub const ASYNC_MARK: &str = "alyx:async";
 
 /// When a trigger fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +118,15 @@ impl<'a> Trigger<'a> {
         self.data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0
     }
 
+    /// Whether its function is to be called after commit: its first argument is [`ASYNC_MARK`].
+    pub fn is_asynchronous(&self) -> bool {
+        // SAFETY: the trigger is valid for the whole call; it has as many arguments as it says.
+        unsafe {
+            let trigger = &*self.data.tg_trigger;
+            trigger.tgnargs > 0 && CStr::from_ptr(*trigger.tgargs).to_bytes() == ASYNC_MARK.as_bytes()
+        }
+    }
+
     /// Its transition tables, if it has any. Good for as long as the trigger call lasts.
     pub fn transition_tables(&self) -> Option<TransitionTables> {
         let has_any = !self.data.tg_newtable.is_null() || !self.data.tg_oldtable.is_null();
@@ -168,7 +181,8 @@ impl<'a> Trigger<'a> {
             let schema = owned(pg_sys::get_namespace_name(class.relnamespace));
             let table = owned(class.relname.data.as_ptr());
             let args = (0..usize::try_from(trigger.tgnargs).unwrap_or(0)).map(|i| owned(*trigger.tgargs.add(i)));
-            (schema, table, owned(trigger.tgname), args.collect::<Vec<_>>())
+            let own = usize::from(self.is_asynchronous());
+            (schema, table, owned(trigger.tgname), args.skip(own).collect::<Vec<_>>())
         };
         let mut out = b"{\"op\":".to_vec();
         escape(op, &mut out);

@@ -204,8 +204,10 @@ pub(super) fn write(ring: &Ring<'_>, facts: &Facts, label: &Label, error: &str, 
 
 /// The one door through which text enters a record: what must not be seen is to be taken out here, and only here.
 fn clean(text: &str, most_bytes: usize) -> String {
+    // No text of Postgres has a zero byte.
     let mut kept = cut(text, most_bytes).replace('\0', "\u{FFFD}");
-    if text.len() > most_bytes {
+    if kept.len() > most_bytes || text.len() > most_bytes {
+        kept.truncate(cut(&kept, most_bytes).len());
         kept.push_str(CUT);
     }
     kept

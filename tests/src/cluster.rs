@@ -8,11 +8,21 @@ use std::process::Command;
 pub struct Cluster {
     folder: PathBuf,
     server: Server,
+    settings: Vec<String>,
 }
 
 impl Cluster {
     /// Creates and starts a cluster from the same PostgreSQL installation as the shared server.
     pub fn start(label: &str) -> Cluster {
+        Cluster::with(label, &[])
+    }
+
+    /// The same with the extension's library preloaded, and further settings, each `name=value`.
+    pub fn preloaded(label: &str, settings: &[&str]) -> Cluster {
+        Cluster::with(label, &[&["shared_preload_libraries=alyx_functions"], settings].concat())
+    }
+
+    fn with(label: &str, settings: &[&str]) -> Cluster {
         let bin = Server::shared().bin;
         let folder = std::env::temp_dir().join(format!("alyx-{label}-{}", std::process::id()));
         must(run_as_server_user(Path::new("/bin/mkdir")).args(["-m", "755", "-p"]).arg(&folder));
@@ -23,7 +33,8 @@ impl Cluster {
                 .arg(&data),
         );
         let server = Server { host: folder.clone(), port: 5432, bin, data, log: folder.join("log") };
-        let cluster = Cluster { folder, server };
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let cluster = Cluster { folder, server, settings };
         cluster.begin();
         cluster
     }
@@ -35,10 +46,11 @@ impl Cluster {
 
     /// Starts the server and waits until it accepts connections.
     pub fn begin(&self) {
-        let options = format!(
+        let mut options = format!(
             "-c listen_addresses='' -c unix_socket_directories='{}' -c port=5432 -c fsync=off -c log_min_messages=info",
             self.folder.display()
         );
+        self.settings.iter().for_each(|setting| options.push_str(&format!(" -c {setting}")));
         must(self.pg_ctl(&["start", "--wait"]).arg("--log").arg(&self.server.log).args(["-o", &options]));
     }
 

@@ -91,6 +91,11 @@ pub struct Raise {
     pub table: Option<String>,
     /// Data type it is about.
     pub datatype: Option<String>,
+    /// Whether a job that fails with it must not be tried again.
+    #[serde(default)]
+    pub non_retryable: bool,
+    /// Milliseconds after which a job that fails with it should be tried again.
+    pub retry_after_ms: Option<u64>,
 }
 
 fn yes() -> bool {

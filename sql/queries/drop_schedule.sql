@@ -1,0 +1,1 @@
+DELETE FROM alyx._schedule s WHERE s.id OPERATOR(pg_catalog.=) $1

@@ -1,0 +1,65 @@
+//! Calls that are to happen later: by SQL, by a guest, by a trigger. What is later called walks the road as a job.
+
+use crate::catalog::{self, Function};
+use crate::error::Error;
+use crate::pg::{PgError, Role, backend};
+use crate::queue::{self, NewJob, Source};
+use crate::record::InvocationId;
+
+/// How a job stands among others.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    /// When it may run, in microseconds since 1970; now when absent.
+    pub run_at_us: Option<i64>,
+    /// Higher is earlier.
+    pub priority: i32,
+    /// Jobs of one function and key run one at a time.
+    pub ordering_key: Option<String>,
+    /// While a job of this key waits or runs, no other is made.
+    pub dedupe_key: Option<String>,
+}
+
+/// Has a function called after commit, as `role`, which the current role already is.
+///
+/// # Errors
+/// 42883 for an unknown function, 42501 when the role may not call it, 55000 in a server that runs no jobs.
+pub fn enqueue(name: &str, input: &str, order: Order, role: Role) -> Result<InvocationId, PgError> {
+    let function = catalog::find(name)?;
+    if !function.may_be_called_by(role) {
+        return Err(Error::NotAllowed {
+            message: format!("permission denied for function \"{name}\""),
+            hint: Some("Calling it takes EXECUTE on its SQL function.".to_owned()),
+        }
+        .into());
+    }
+    make(&function, Source::Queue, input.to_owned(), order, role)
+}
+
+/// Has the function of an asynchronous trigger called after commit with the event's database block.
+pub fn enqueue_event(function: &Function, block: String, role: Role) -> Result<InvocationId, PgError> {
+    make(function, Source::Database, block, Order::default(), role)
+}
+
+fn make(
+    function: &Function,
+    source: Source,
+    payload: String,
+    order: Order,
+    role: Role,
+) -> Result<InvocationId, PgError> {
+    if !backend::is_preloaded() {
+        return Err(Error::NotPreloaded { what: "jobs" }.into());
+    }
+    queue::enqueue(NewJob {
+        function_id: function.id,
+        source,
+        role,
+        claims: backend::setting("request.jwt.claims"),
+        payload,
+        run_at_us: order.run_at_us,
+        priority: order.priority,
+        ordering_key: order.ordering_key,
+        dedupe_key: order.dedupe_key,
+        schedule_id: None,
+    })
+}

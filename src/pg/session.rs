@@ -1,0 +1,58 @@
+//! The session of a worker: whose settings it begins with, and what one job must not leave for the next.
+
+use pgrx::pg_sys;
+
+use super::catch::catch;
+use super::spi::{self, Cell, Param};
+use super::{PgError, Role, raw};
+
+pub use super::role::set_local;
+
+/// Gives the session the settings that a session of `role` begins with (ALTER ROLE, ALTER DATABASE), in place of those
+/// of the superuser that it was connected as. In a transaction, as that superuser.
+pub fn apply_settings_of(role: Role) -> Result<(), PgError> {
+    let role = Param::Big(i64::from(role.oid()));
+    let rows = spi::query(include_str!("../../sql/queries/role_settings.sql"), &[role])?;
+    for row in rows {
+        let mut cells = row.into_iter();
+        let mut next = || cells.next().and_then(Cell::some);
+        if let (Some(name), Some(value)) = (next(), next()) {
+            // A setting of a library that is gone, or a value that is not valid any more, keeps no session from starting.
+            let _ = super::role::set_for_process(&name, &value);
+        }
+    }
+    Ok(())
+}
+
+/// Forgets a cancel that came when nothing ran.
+pub fn forget_cancel() {
+    // SAFETY: a sig_atomic_t flag, read at the next check for interrupts only.
+    unsafe { pg_sys::QueryCancelPending = 0 };
+}
+
+/// What DISCARD ALL does between two users of a pooled session, but for plans, which belong to nobody. `false` when the
+/// session cannot be cleaned and has to end: it has temporary objects.
+pub fn clean_up() -> Result<bool, PgError> {
+    let (mut temporary, mut toast) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+    // SAFETY: between transactions; what DISCARD ALL calls (discard.c).
+    unsafe {
+        catch(|| {
+            raw::PortalHashTableDeleteAll();
+            raw::ResetAllOptions();
+            raw::DropAllPreparedStatements();
+            raw::LockReleaseAll(USER_LOCKMETHOD, true);
+        })?;
+        pg_sys::GetTempNamespaceState(&mut temporary, &mut toast);
+    }
+    Ok(temporary == pg_sys::InvalidOid)
+}
+
+/// lock.h: advisory locks.
+const USER_LOCKMETHOD: u16 = 2;
+
+/// A random number from 0 to 1, good for spreading things.
+pub fn random() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let bits = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or(0);
+    f64::from(bits) / f64::from(u32::MAX)
+}

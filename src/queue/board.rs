@@ -1,0 +1,235 @@
+//! What processes tell each other about databases, in shared memory: who manages one, that a job was committed there,
+//! that its processes must go because somebody wants to drop it.
+//!
+//! Everything is a word of its own; what must happen together is ordered by the bell, which is rung last and answered
+//! first. A wake-up that is lost costs one poll interval.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::pg::background::wake;
+use crate::pg::shmem::Region;
+use crate::settings;
+
+static BOARD: Region = Region::new(c"alyx_functions databases");
+
+/// Databases that wait for the launcher's look.
+const POKES: usize = 32;
+/// Functions with news, per database.
+const NEWS: usize = 128;
+
+const LAUNCHER: usize = 0;
+const POKED_TOO_MANY: usize = 1;
+const FIRST_POKE: usize = 2;
+const HEADER: usize = FIRST_POKE + POKES;
+
+const DATABASE: usize = 0;
+const MANAGER_PID: usize = 1;
+const MANAGER_LATCH: usize = 2;
+const BELL: usize = 3;
+const HOLDERS: usize = 4;
+const WAS_MANAGED: usize = 5;
+const FIRST_NEWS: usize = 6;
+const STRIDE: usize = FIRST_NEWS + 2 * NEWS;
+
+/// Jobs are ready, of functions named in the news.
+const READY: u64 = 1;
+/// Jobs or schedules have got a time at which they are due.
+const TIMED: u64 = 2;
+/// There was more news than room.
+const EVERYTHING: u64 = 4;
+
+/// Asks for the shared memory. While preloading.
+pub fn define() {
+    BOARD.define(HEADER + STRIDE * settings::max_databases());
+}
+
+fn header(word: usize) -> Option<&'static AtomicU64> {
+    BOARD.words()?.get(word)
+}
+
+/// Says whose latch [`poke`] sets; 0 for nobody's.
+pub fn launcher(latch: u64) {
+    if let Some(word) = header(LAUNCHER) {
+        word.store(latch, Ordering::Release);
+    }
+}
+
+/// Asks the launcher to see whether a database needs a manager.
+pub fn poke(database: u32) {
+    let Some(words) = BOARD.words() else { return };
+    let free = words.iter().skip(FIRST_POKE).take(POKES).any(|word| {
+        let before = word.compare_exchange(0, u64::from(database), Ordering::AcqRel, Ordering::Acquire);
+        before.is_ok() || before == Err(u64::from(database))
+    });
+    if let (false, Some(word)) = (free, words.get(POKED_TOO_MANY)) {
+        word.store(1, Ordering::Release);
+    }
+    wake(header(LAUNCHER).map_or(0, |word| word.load(Ordering::Acquire)));
+}
+
+/// The databases that were poked; `None` for all of them.
+pub fn take_pokes() -> Option<Vec<u32>> {
+    let words = BOARD.words()?;
+    let pokes = words.iter().skip(FIRST_POKE).take(POKES).map(|word| word.swap(0, Ordering::AcqRel));
+    let pokes: Vec<u32> = pokes.filter(|poke| *poke != 0).filter_map(|poke| u32::try_from(poke).ok()).collect();
+    (words.get(POKED_TOO_MANY)?.swap(0, Ordering::AcqRel) == 0).then_some(pokes)
+}
+
+/// Keeps our processes out of a database until [`release`]; returns whether there are any.
+pub fn hold(database: u32) -> bool {
+    let Some(board) = Database::claim(database) else { return false };
+    board.word(HOLDERS).fetch_add(1, Ordering::AcqRel);
+    wake(board.word(MANAGER_LATCH).load(Ordering::Acquire));
+    board.manager_pid() != 0
+}
+
+/// Lets our processes come back.
+pub fn release(database: u32) {
+    if let Some(board) = Database::find(database) {
+        board.word(HOLDERS).fetch_sub(1, Ordering::AcqRel);
+    }
+    poke(database);
+}
+
+/// News for a manager.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Bell {
+    /// Functions that got ready jobs, each with the least rank among them.
+    pub ready: Vec<(i64, i64)>,
+    /// Whether there may be jobs of other functions too.
+    pub everything: bool,
+    /// Whether a job or a schedule got a time.
+    pub timed: bool,
+}
+
+/// The words of one database.
+#[derive(Clone, Copy, Debug)]
+pub struct Database(&'static [AtomicU64]);
+
+static NOTHING: AtomicU64 = AtomicU64::new(0);
+
+impl Database {
+    fn all() -> impl Iterator<Item = Self> {
+        BOARD.words().unwrap_or_default().get(HEADER..).unwrap_or_default().chunks_exact(STRIDE).map(Self)
+    }
+
+    fn word(self, at: usize) -> &'static AtomicU64 {
+        self.0.get(at).unwrap_or(&NOTHING)
+    }
+
+    /// The words of a database that has some.
+    pub fn find(database: u32) -> Option<Self> {
+        Self::all().find(|found| found.word(DATABASE).load(Ordering::Acquire) == u64::from(database))
+    }
+
+    /// The words of a database; `None` when all are taken (max_databases) or the library was not preloaded.
+    pub fn claim(database: u32) -> Option<Self> {
+        Self::find(database).or_else(|| {
+            Self::all().find(|free| {
+                let taken =
+                    free.word(DATABASE).compare_exchange(0, u64::from(database), Ordering::AcqRel, Ordering::Acquire);
+                taken.is_ok() || taken == Err(u64::from(database))
+            })
+        })
+    }
+
+    /// Gives the words back: the extension is not in that database any more.
+    pub fn forget(self) {
+        for news in self.0.iter().skip(FIRST_NEWS) {
+            news.store(0, Ordering::Relaxed);
+        }
+        self.word(WAS_MANAGED).store(0, Ordering::Relaxed);
+        if self.word(HOLDERS).load(Ordering::Acquire) == 0 {
+            self.word(DATABASE).store(0, Ordering::Release);
+        }
+    }
+
+    /// Becomes the manager, unless there is one.
+    pub fn manage(self, pid: u32, latch: u64) -> bool {
+        let is_free = self.word(MANAGER_PID).compare_exchange(0, u64::from(pid), Ordering::AcqRel, Ordering::Acquire);
+        if is_free.is_ok() {
+            self.word(MANAGER_LATCH).store(latch, Ordering::Release);
+        }
+        is_free.is_ok()
+    }
+
+    /// Stops being the manager.
+    pub fn leave(self, pid: u32) {
+        if self.word(MANAGER_PID).load(Ordering::Acquire) == u64::from(pid) {
+            self.word(MANAGER_LATCH).store(0, Ordering::Release);
+            self.word(MANAGER_PID).store(0, Ordering::Release);
+        }
+    }
+
+    /// The process that manages it, 0 for none.
+    pub fn manager_pid(self) -> u32 {
+        u32::try_from(self.word(MANAGER_PID).load(Ordering::Acquire)).unwrap_or(0)
+    }
+
+    /// Whether it had a manager since the server started: if not, a job that is marked as running was interrupted by a
+    /// crash. Says yes from now on.
+    pub fn was_managed(self) -> bool {
+        self.word(WAS_MANAGED).swap(1, Ordering::AcqRel) != 0
+    }
+
+    /// Whether our processes must leave it.
+    pub fn is_held(self) -> bool {
+        self.word(HOLDERS).load(Ordering::Acquire) != 0
+    }
+
+    /// Tells the manager of jobs that have just become visible.
+    pub fn ring(self, ready: impl Iterator<Item = (i64, i64)>, timed: bool) {
+        let mut bell = if timed { TIMED } else { 0 };
+        for (function, rank) in ready {
+            bell |= if self.post(function, rank) { READY } else { READY | EVERYTHING };
+        }
+        self.word(BELL).fetch_or(bell, Ordering::AcqRel);
+        wake(self.word(MANAGER_LATCH).load(Ordering::Acquire));
+    }
+
+    /// Wakes the manager with no news: a worker has room, or is gone.
+    pub fn nudge(self) {
+        wake(self.word(MANAGER_LATCH).load(Ordering::Acquire));
+    }
+
+    /// The news is a pair of words: function, and the complement of the least rank, so that 0 says none and the least
+    /// rank is the greatest word. A function keeps its pair.
+    fn post(self, function: i64, rank: i64) -> bool {
+        let function = function.cast_unsigned();
+        let start = usize::try_from(function % NEWS as u64).unwrap_or(0);
+        for step in 0..NEWS {
+            let at = FIRST_NEWS + 2 * ((start + step) % NEWS);
+            let taken = self.word(at).compare_exchange(0, function, Ordering::AcqRel, Ordering::Acquire);
+            if taken.is_ok() || taken == Err(function) {
+                self.word(at + 1).fetch_max(complement(rank), Ordering::AcqRel);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes the news.
+    pub fn answer(self) -> Bell {
+        let bell = self.word(BELL).swap(0, Ordering::AcqRel);
+        let mut news = Bell { ready: Vec::new(), everything: bell & EVERYTHING != 0, timed: bell & TIMED != 0 };
+        if bell & READY != 0 {
+            for pair in self.0.get(FIRST_NEWS..).unwrap_or_default().chunks_exact(2) {
+                let [function, rank] = pair else { continue };
+                let rank = rank.swap(0, Ordering::AcqRel);
+                if rank != 0 {
+                    news.ready.push((function.load(Ordering::Acquire).cast_signed(), uncomplement(rank)));
+                }
+            }
+        }
+        news
+    }
+}
+
+/// Order turned round, on words: never 0 for a rank that a job can have.
+fn complement(rank: i64) -> u64 {
+    u64::MAX - (rank.cast_unsigned() ^ (1 << 63))
+}
+
+fn uncomplement(word: u64) -> i64 {
+    ((u64::MAX - word) ^ (1 << 63)).cast_signed()
+}

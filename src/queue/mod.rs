@@ -1,0 +1,27 @@
+//! Durable jobs: made by the transaction that causes them, claimed by the manager of the database, done by its workers.
+//!
+//! A job is a row of `alyx._job` (it may run now, or does), `alyx._deferred` (its time has not come) or `alyx._dead`.
+//! This room writes those rows and says so to the manager. Which job runs when is decided in `worker`; what becomes of
+//! one that failed, in `crates/schedule`. It must not know how a function is called.
+
+mod board;
+mod claim;
+mod job;
+mod operate;
+mod outbox;
+mod settle;
+mod tables;
+mod timetable;
+
+pub use board::{Bell, Database, define, hold, launcher, poke, release, take_pokes};
+pub use claim::{
+    Claimed, Cursor, claim, claim_ordered, claim_suspect, discover, next_deferred, promote, recover, release_leases,
+};
+pub use job::{Job, NewJob, Source};
+pub use operate::{Found, Replay, bury_function, cancel, discard, find, replay};
+pub use outbox::{announce_time, enqueue, poke_at_commit, running_job};
+pub use settle::{Failed, settle, take};
+pub use timetable::{
+    NewSchedule, add as add_schedule, fire_due, next_due, owner_of as schedule_owner, preview,
+    reconcile as reconcile_schedules, remove as remove_schedule, start as start_timetable,
+};

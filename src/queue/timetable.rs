@@ -1,0 +1,332 @@
+//! Schedules: rows that say when the next job is to be made. They are fired by the manager, which moves the row on in the
+//! transaction that makes the job.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use alyx_schedule::{DEFAULT_GRACE_S, Firing, Missed, Overlap, Run, Schedule, fire};
+use serde_json::value::RawValue;
+
+use super::job::{NewJob, Source};
+use super::outbox;
+use crate::catalog::as_owner;
+use crate::error::Error;
+use crate::pg::spi::{self, Cell, Param};
+use crate::pg::zone::Zone;
+use crate::pg::{PgError, Role, clock};
+
+/// Parsed expressions that are kept, by their text.
+const MAX_PARSED: usize = 20_000;
+/// Jobs of one schedule that may wait when `overlap` is `allow`.
+const MAX_WAITING: u32 = 100;
+
+thread_local! {
+    static PARSED: RefCell<HashMap<(String, String), (Rc<Schedule>, Zone)>> = RefCell::default();
+}
+
+/// Reads an expression and finds its zone.
+///
+/// # Errors
+/// 22023 with what is wrong and a hint.
+pub fn parse(cron: &str, timezone: &str) -> Result<(Rc<Schedule>, Zone), PgError> {
+    let key = (cron.to_owned(), timezone.to_owned());
+    if let Some(known) = PARSED.with_borrow(|parsed| parsed.get(&key).cloned()) {
+        return Ok(known);
+    }
+    let schedule = Schedule::parse(cron).map_err(|error| Error::InvalidArgument {
+        message: format!("invalid schedule \"{}\": {}", shorten(cron), error.message),
+        hint: error.hint,
+    })?;
+    let parsed = (Rc::new(schedule), Zone::find(timezone)?);
+    PARSED.with_borrow_mut(|all| {
+        if all.len() >= MAX_PARSED {
+            all.clear();
+        }
+        all.insert(key, parsed.clone());
+    });
+    Ok(parsed)
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+/// The next `count` instants after `after_s`, in seconds since 1970.
+pub fn preview(cron: &str, timezone: &str, after_s: i64, count: usize) -> Result<Vec<i64>, PgError> {
+    let (schedule, zone) = parse(cron, timezone)?;
+    Ok(std::iter::successors(schedule.next_after(after_s, after_s, &zone), |at| {
+        schedule.next_after(*at, after_s, &zone)
+    })
+    .take(count)
+    .collect())
+}
+
+/// A schedule to be kept.
+pub struct NewSchedule<'a> {
+    /// The function that it calls.
+    pub function_id: i64,
+    /// The role whose rights its jobs have.
+    pub role: Role,
+    /// Its place in the manifest, from 1; `None` for one of `fn_schedule`.
+    pub hook: Option<i32>,
+    /// The expression.
+    pub cron: &'a str,
+    /// IANA name.
+    pub timezone: &'a str,
+    /// JSON.
+    pub input: &'a str,
+    /// `skip`, `queue` or `allow`.
+    pub overlap: &'a str,
+    /// `once`, `skip` or `all`.
+    pub missed: &'a str,
+}
+
+/// Stores a schedule and gives its id.
+///
+/// # Errors
+/// 22023 for an expression that is wrong or never fires, a zone that does not exist, a policy that is none.
+pub fn add(new: &NewSchedule<'_>) -> Result<i64, PgError> {
+    let policy = |what: &str, given: &str, allowed: &str| Error::InvalidArgument {
+        message: format!("invalid value for argument \"{what}\": \"{}\"", shorten(given)),
+        hint: Some(format!("Expected {allowed}.")),
+    };
+    Overlap::from_name(new.overlap).ok_or_else(|| policy("overlap", new.overlap, "skip, queue or allow"))?;
+    Missed::from_name(new.missed).ok_or_else(|| policy("missed", new.missed, "once, skip or all"))?;
+    let (schedule, zone) = parse(new.cron, new.timezone)?;
+    let now_s = clock::now_us() / 1_000_000;
+    let next_s = schedule.next_after(now_s, now_s, &zone);
+    if next_s.is_none() && !schedule.is_reboot() {
+        return Err(Error::InvalidArgument {
+            message: format!("schedule \"{}\" never fires", shorten(new.cron)),
+            hint: Some("SELECT * FROM fn_cron_next('…') shows when an expression fires.".to_owned()),
+        }
+        .into());
+    }
+    let hook = new.hook.map_or(Param::NullInt, Param::Int);
+    let params = [
+        Param::Big(new.function_id),
+        hook,
+        Param::Text(Some(new.cron)),
+        Param::Text(Some(new.timezone)),
+        Param::Json(new.input),
+        Param::Text(Some(new.overlap)),
+        Param::Text(Some(new.missed)),
+        Param::Big(i64::from(new.role.oid())),
+        Param::Big(now_s),
+        Param::Big(next_s.unwrap_or(0)),
+    ];
+    let rows = as_owner(|| spi::query(include_str!("../../sql/queries/store_schedule.sql"), &params))?;
+    outbox::announce_time();
+    rows.into_iter()
+        .flatten()
+        .next()
+        .and_then(Cell::parse)
+        .ok_or_else(|| Error::Internal("no schedule id".into()).into())
+}
+
+/// The owner of a schedule's function and its name, under the row's lock.
+pub fn owner_of(id: i64) -> Result<Option<(Role, String)>, PgError> {
+    let rows = as_owner(|| spi::query(include_str!("../../sql/queries/find_schedule.sql"), &[Param::Big(id)]))?;
+    Ok(rows.into_iter().next().and_then(|row| {
+        let mut cells = row.into_iter();
+        Some((Role::from_oid(cells.next()?.parse()?), cells.next()?.text()))
+    }))
+}
+
+/// Ends a schedule.
+pub fn remove(id: i64) -> Result<(), PgError> {
+    as_owner(|| spi::run(include_str!("../../sql/queries/drop_schedule.sql"), &[Param::Big(id)]))
+}
+
+/// Makes the schedules of a manifest's hooks those given; what has not changed stays as it is.
+pub fn reconcile(function_id: i64, wanted: &[NewSchedule<'_>]) -> Result<(), PgError> {
+    let rows =
+        as_owner(|| spi::query(include_str!("../../sql/queries/hook_schedules.sql"), &[Param::Big(function_id)]))?;
+    let mut there: Vec<(i64, serde_json::Value)> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let mut cells = row.into_iter();
+            Some((cells.next()?.parse()?, serde_json::from_str(&cells.next()?.text()).ok()?))
+        })
+        .collect();
+    for new in wanted {
+        let input: serde_json::Value = serde_json::from_str(new.input).unwrap_or_default();
+        let content = serde_json::json!([new.cron, new.timezone, input, new.overlap, new.missed]);
+        match there.iter().position(|(_, found)| *found == content) {
+            Some(at) => {
+                let (id, _) = there.swap_remove(at);
+                let params = [Param::Big(id), new.hook.map_or(Param::NullInt, Param::Int)];
+                as_owner(|| spi::run(include_str!("../../sql/queries/place_schedule.sql"), &params))?;
+            }
+            None => {
+                add(new)?;
+            }
+        }
+    }
+    there.iter().try_for_each(|(id, _)| remove(*id))
+}
+
+/// When the next schedule is due, in microseconds since 1970.
+pub fn next_due() -> Result<Option<i64>, PgError> {
+    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/next_schedule.sql"), &[]))?;
+    Ok(rows.into_iter().flatten().next().and_then(Cell::parse))
+}
+
+/// Brings the timetable in line with this start of the server: `@reboot`, and tz data that may have changed.
+pub fn start(is_boot: bool) -> Result<(), PgError> {
+    if is_boot {
+        as_owner(|| spi::run(include_str!("../../sql/queries/start_schedules.sql"), &[]))?;
+    }
+    let rows = as_owner(|| spi::query(include_str!("../../sql/queries/future_schedules.sql"), &[]))?;
+    let now_s = clock::now_us() / 1_000_000;
+    let (mut ids, mut nexts) = (Vec::new(), Vec::new());
+    for row in rows {
+        let mut cells = row.into_iter();
+        let mut cell = || cells.next().unwrap_or(Cell::Null);
+        let (Some(id), cron, timezone) = (cell().parse::<i64>(), cell().text(), cell().text()) else { continue };
+        let (Some(anchor_s), Some(stored_s)) = (cell().parse::<i64>(), cell().parse::<i64>()) else { continue };
+        // A row that cannot be read is told of when it is due.
+        let Ok((schedule, zone)) = parse(&cron, &timezone) else { continue };
+        if let Some(next_s) = schedule.next_after(now_s, anchor_s, &zone).filter(|next| *next != stored_s) {
+            ids.push(id);
+            nexts.push(next_s);
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let params = [Param::Bigs(&ids), Param::Bigs(&nexts)];
+    as_owner(|| spi::run(include_str!("../../sql/queries/move_schedules.sql"), &params))
+}
+
+/// A schedule whose instant has come.
+struct Due {
+    id: i64,
+    function_id: i64,
+    cron: String,
+    timezone: String,
+    input: String,
+    overlap: Overlap,
+    missed: Missed,
+    role: Role,
+    anchor_s: i64,
+    due_s: i64,
+    previous_s: Option<i64>,
+    running: u32,
+    waiting: u32,
+}
+
+impl Due {
+    fn from_row(row: Vec<Cell>) -> Option<Self> {
+        let mut cells = row.into_iter();
+        let mut cell = || cells.next().unwrap_or(Cell::Null);
+        Some(Self {
+            id: cell().parse()?,
+            function_id: cell().parse()?,
+            cron: cell().text(),
+            timezone: cell().text(),
+            input: cell().text(),
+            overlap: Overlap::from_name(&cell().text())?,
+            missed: Missed::from_name(&cell().text())?,
+            role: Role::from_oid(cell().parse()?),
+            anchor_s: cell().parse()?,
+            due_s: cell().parse()?,
+            previous_s: cell().parse(),
+            running: cell().parse()?,
+            waiting: cell().parse()?,
+        })
+    }
+
+    /// Makes the jobs that are due; what to write into the row.
+    fn fire(&self, now_s: i64) -> Result<Advance, PgError> {
+        let (schedule, zone) = parse(&self.cron, &self.timezone)?;
+        if schedule.is_reboot() {
+            let run = Run { scheduled_at: self.due_s, previous_at: self.previous_s, missed: 0 };
+            self.enqueue(&run)?;
+            return Ok(Advance { next_s: None, previous_s: Some(self.due_s), skipped: 0, error: None });
+        }
+        let Firing { runs, next } =
+            fire(&schedule, &zone, self.anchor_s, self.due_s, now_s, self.previous_s, self.missed, DEFAULT_GRACE_S);
+        let (mut waiting, mut skipped, mut previous_s) = (self.waiting, 0, None);
+        for run in &runs {
+            let is_full = self.overlap == Overlap::Allow && waiting >= MAX_WAITING;
+            // Runs of one catch-up follow each other by their ordering key, so they do not overlap.
+            let is_admitted = previous_s.is_some() && self.overlap == Overlap::Skip
+                || self.overlap.admits(self.running, waiting) && !is_full;
+            if is_admitted {
+                self.enqueue(run)?;
+                waiting += 1;
+                previous_s = Some(run.scheduled_at);
+            } else {
+                skipped += 1;
+            }
+        }
+        Ok(Advance { next_s: next, previous_s, skipped, error: None })
+    }
+
+    fn enqueue(&self, run: &Run) -> Result<(), PgError> {
+        let input = RawValue::from_string(self.input.clone()).map_err(|error| Error::Internal(error.to_string()))?;
+        let schedule = serde_json::json!({
+            "id": self.id,
+            "scheduled_at": clock::iso_utc(run.scheduled_at)?,
+            "previous_at": run.previous_at.map(clock::iso_utc).transpose()?,
+            "missed": run.missed,
+            "timezone": self.timezone,
+        });
+        let job = NewJob {
+            function_id: self.function_id,
+            source: Source::Schedule,
+            role: self.role,
+            claims: None,
+            payload: format!("{{\"input\":{},\"schedule\":{schedule}}}", input.get()),
+            run_at_us: Some(run.scheduled_at.saturating_mul(1_000_000)),
+            priority: 0,
+            ordering_key: (self.overlap != Overlap::Allow).then(|| format!("schedule {}", self.id)),
+            dedupe_key: None,
+            schedule_id: Some(self.id),
+        };
+        outbox::enqueue(job).map(drop)
+    }
+}
+
+/// What to write into a row that has fired.
+struct Advance {
+    next_s: Option<i64>,
+    previous_s: Option<i64>,
+    skipped: i64,
+    error: Option<String>,
+}
+
+/// Fires what is due, a bounded number; how many schedules that were. In a transaction of the manager's.
+pub fn fire_due() -> Result<usize, PgError> {
+    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/due_schedules.sql"), &[]))?;
+    let count = rows.len();
+    let now_s = clock::now_us() / 1_000_000;
+    let (mut ids, mut advances) = (Vec::new(), Vec::new());
+    for due in rows.into_iter().filter_map(Due::from_row) {
+        // One schedule that cannot be fired must not hold up the others: it stops, and says why.
+        let advance = due.fire(now_s).unwrap_or_else(|error| Advance {
+            next_s: None,
+            previous_s: None,
+            skipped: 0,
+            error: Some(error.message.clone()),
+        });
+        ids.push(due.id);
+        advances.push(advance);
+    }
+    if ids.is_empty() {
+        return Ok(count);
+    }
+    let of = |of: fn(&Advance) -> i64| advances.iter().map(of).collect::<Vec<i64>>();
+    let errors: Vec<Option<&str>> = advances.iter().map(|advance| advance.error.as_deref()).collect();
+    let params = [
+        Param::Bigs(&ids),
+        Param::Bigs(&of(|advance| advance.next_s.unwrap_or(0))),
+        Param::Bigs(&of(|advance| advance.previous_s.unwrap_or(0))),
+        Param::Bigs(&of(|advance| advance.skipped)),
+        Param::Texts(&errors),
+    ];
+    as_owner(|| spi::query_kept(include_str!("../../sql/queries/advance_schedules.sql"), &params))?;
+    Ok(count)
+}

@@ -1,0 +1,141 @@
+//! The workers of one manager: starting them, giving them jobs, learning what they have done and what they left undone.
+
+use std::collections::VecDeque;
+
+use super::slots::{QUEUE, Slot};
+use crate::pg::background::{self, Child, ChildState, Start};
+use crate::queue::Claimed;
+
+/// One worker, as its manager sees it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    slot: Slot,
+    child: Child,
+    /// The role that it runs jobs as.
+    pub(super) role: u32,
+    /// Jobs that it was given and has not finished, oldest first.
+    hand: VecDeque<Claimed>,
+    seen: (u64, u64),
+    is_retired: bool,
+}
+
+/// What a worker has finished since the last look.
+pub(super) struct Finished {
+    /// The jobs.
+    pub(super) jobs: Vec<Claimed>,
+    /// The microseconds they took together.
+    pub(super) busy_us: u64,
+}
+
+/// What a worker that has ended left undone.
+pub(super) struct Left {
+    /// The job that it was running.
+    pub(super) interrupted: Option<Claimed>,
+    /// Jobs that it had not begun.
+    pub(super) untouched: Vec<Claimed>,
+}
+
+impl Worker {
+    /// Starts a worker of a role. `Err(true)` when all of our slots are taken, `Err(false)` when the server has no room
+    /// for one more process.
+    pub(super) fn start(database: u32, role: u32) -> Result<Self, bool> {
+        let slot = Slot::take(database, role).ok_or(true)?;
+        let start = Start {
+            symbol: "alyx_worker_main",
+            r#type: "alyx worker",
+            name: "alyx worker",
+            argument: u64::try_from(slot.number()).unwrap_or(0),
+        };
+        match background::start(&start) {
+            Some(child) => Ok(Self { slot, child, role, hand: VecDeque::new(), seen: (0, 0), is_retired: false }),
+            None => {
+                slot.free();
+                Err(false)
+            }
+        }
+    }
+
+    /// Jobs that it may still be given.
+    pub(super) fn room(&self, at_most: u64) -> u64 {
+        let at_most = at_most.min(QUEUE as u64);
+        if self.is_retired { 0 } else { at_most.saturating_sub(self.slot.in_hand()) }
+    }
+
+    /// Jobs that it has.
+    pub(super) fn in_hand(&self) -> usize {
+        self.hand.len()
+    }
+
+    /// Whether it has a job that must run alone.
+    pub(super) fn has_suspect(&self) -> bool {
+        self.hand.iter().any(|job| job.crashes > 0)
+    }
+
+    /// Gives it a job; [`Worker::wake`] follows.
+    pub(super) fn give(&mut self, job: Claimed) {
+        self.slot.assign((job.id, job.lease));
+        self.hand.push_back(job);
+    }
+
+    /// Wakes it.
+    pub(super) fn wake(&self) {
+        self.slot.wake();
+    }
+
+    /// Asks it to end when it has done what it has in hand.
+    pub(super) fn retire(&mut self) {
+        self.is_retired = true;
+        self.slot.retire();
+    }
+
+    /// Whether it was asked to.
+    pub(super) fn is_retired(&self) -> bool {
+        self.is_retired
+    }
+
+    /// What it has finished since the last call.
+    pub(super) fn finished(&mut self) -> Option<Finished> {
+        let (jobs, busy_us) = self.slot.finished();
+        let count = jobs.saturating_sub(self.seen.0);
+        if count == 0 {
+            return None;
+        }
+        let since_us = busy_us.saturating_sub(self.seen.1);
+        self.seen = (jobs, busy_us);
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.hand.len());
+        Some(Finished { jobs: self.hand.drain(..count).collect(), busy_us: since_us })
+    }
+
+    /// Whether its process is gone.
+    pub(super) fn has_ended(&self) -> bool {
+        self.slot.has_ended() || self.child.state() == ChildState::Ended
+    }
+
+    /// Ends the process.
+    pub(super) fn terminate(&self) {
+        background::terminate(self.slot.pid());
+    }
+
+    /// Takes what a worker that has ended left; its slot is free afterwards.
+    pub(super) fn bury(mut self) -> Left {
+        let has_begun = self.slot.started() > self.seen.0;
+        let interrupted = if has_begun { self.hand.pop_front() } else { None };
+        self.slot.free();
+        Left { interrupted, untouched: self.hand.into() }
+    }
+}
+
+/// Ends workers that a manager before this one has left, and frees their slots; `true` when none are left.
+pub(super) fn stop_leftovers(database: u32) -> bool {
+    let mut all_gone = true;
+    for slot in Slot::all().filter(|slot| slot.database() == database) {
+        if slot.has_ended() {
+            slot.free();
+        } else {
+            slot.retire();
+            background::terminate(slot.pid());
+            all_gone = false;
+        }
+    }
+    all_gone
+}

@@ -1,0 +1,132 @@
+//! The launcher: one process of the server, connected to no database, that keeps a manager in each database that has
+//! the extension.
+//!
+//! Whether a database has it, only a process in that database can see: so a manager is started in each once, and ends at
+//! once where there is nothing to manage. CREATE EXTENSION and the end of a DROP that failed poke the launcher.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::pg::background::{self, Child, ChildState, Start, wait};
+use crate::pg::{PgError, transaction};
+use crate::queue::{self, Database};
+
+crate::process!(alyx_launcher_main, run);
+
+/// How often databases are counted again.
+const RESCAN: Duration = Duration::from_secs(60);
+/// A manager that failed is started again after a second, doubled each time up to a minute.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+/// Databases that are looked into at once.
+const LOOKS: usize = 2;
+
+/// Asks the postmaster to run the launcher. While preloading.
+pub(super) fn define() {
+    background::start_with_server(&Start {
+        symbol: "alyx_launcher_main",
+        r#type: "alyx launcher",
+        name: "alyx launcher",
+        argument: 0,
+    });
+}
+
+/// What the launcher knows of one database.
+struct Post {
+    child: Option<Child>,
+    began: Instant,
+    /// When a manager is to be started, if one is.
+    due: Option<Instant>,
+    delay: Duration,
+}
+
+impl Post {
+    fn new() -> Self {
+        Self { child: None, began: Instant::now(), due: Some(Instant::now()), delay: FIRST_DELAY }
+    }
+
+    fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+}
+
+fn run(_argument: u64) -> Result<(), PgError> {
+    background::end_on_request();
+    background::connect(0)?;
+    background::at_exit(|| queue::launcher(0));
+    queue::launcher(background::latch());
+    let mut posts: BTreeMap<u32, Post> = BTreeMap::new();
+    let mut scanned: Option<Instant> = None;
+    while !background::must_end() {
+        let pokes = queue::take_pokes();
+        let is_stale = scanned.is_none_or(|at| at.elapsed() >= RESCAN);
+        if is_stale || pokes.as_ref().is_none_or(|pokes| !pokes.is_empty()) {
+            let databases = transaction::run(|| Ok(background::databases()))?;
+            posts.retain(|oid, post| post.is_running() || databases.iter().any(|(found, _)| found == oid));
+            for (oid, _) in &databases {
+                let post = posts.entry(*oid).or_insert_with(Post::new);
+                if pokes.as_ref().is_none_or(|pokes| pokes.contains(oid)) {
+                    post.due = Some(Instant::now());
+                }
+            }
+            scanned = Some(Instant::now());
+        }
+        for (oid, post) in &mut posts {
+            supervise(*oid, post);
+        }
+        let mut looks = posts.values().filter(|post| post.is_running() && post.began.elapsed() < FIRST_DELAY).count();
+        for (oid, post) in &mut posts {
+            let is_due = post.due.is_some_and(|due| due <= Instant::now());
+            if is_due && !post.is_running() && looks < LOOKS {
+                start(*oid, post);
+                looks += 1;
+            }
+        }
+        wait(sleep_ms(&posts))?;
+    }
+    Ok(())
+}
+
+/// Notes that a manager has ended, and when the next is to be started.
+fn supervise(database: u32, post: &mut Post) {
+    if post.child.as_ref().is_none_or(|child| child.state() != ChildState::Ended) {
+        return;
+    }
+    post.child = None;
+    match Database::find(database) {
+        // It found nothing to manage. A poke while it was looking is answered by another look.
+        None => {
+            if post.due.is_some_and(|due| due <= post.began) {
+                post.due = None;
+            }
+        }
+        Some(board) if board.is_held() || board.manager_pid() != 0 => post.due = None,
+        Some(_) => {
+            let was_well = post.began.elapsed() >= LONGEST_DELAY;
+            post.delay = if was_well { FIRST_DELAY } else { (2 * post.delay).min(LONGEST_DELAY) };
+            if post.due.is_none_or(|due| due <= post.began) {
+                post.due = Some(Instant::now() + post.delay);
+            }
+        }
+    }
+}
+
+fn start(database: u32, post: &mut Post) {
+    let manager = Start {
+        symbol: "alyx_manager_main",
+        r#type: "alyx manager",
+        name: "alyx manager",
+        argument: u64::from(database),
+    };
+    post.began = Instant::now();
+    post.child = background::start(&manager);
+    // No room in the server: later.
+    post.due = if post.child.is_some() { Some(post.began) } else { Some(post.began + post.delay) };
+}
+
+fn sleep_ms(posts: &BTreeMap<u32, Post>) -> u64 {
+    let now = Instant::now();
+    let waiting = posts.values().filter(|post| !post.is_running()).filter_map(|post| post.due);
+    let next = waiting.map(|due| due.saturating_duration_since(now)).min().unwrap_or(RESCAN).min(RESCAN);
+    u64::try_from(next.as_millis()).unwrap_or(u64::MAX).max(10)
+}

@@ -1,0 +1,218 @@
+//! The manager of one database: claims jobs, feeds workers, moves what is due, and leaves when the extension does.
+//!
+//! It keeps no transaction open while it waits, and runs no SQL but ours. A step that fails is tried again later; it
+//! stops neither the loop nor the other steps.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use super::crew::stop_leftovers;
+use super::dispatch::Dispatch;
+use crate::pg::backend::{Level, report};
+use crate::pg::background::{self, wait};
+use crate::pg::{PgError, clock, inval, shmem, transaction};
+use crate::queue::{self, Bell, Database};
+use crate::settings;
+
+crate::process!(alyx_manager_main, run);
+
+/// Before a step that failed is tried again, in milliseconds.
+const FIRST_PAUSE_MS: u64 = 100;
+const LONGEST_PAUSE_MS: u64 = 60_000;
+/// How long workers may take to end by themselves.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+thread_local! {
+    static BOARD: Cell<Option<Database>> = const { Cell::new(None) };
+}
+
+fn at_exit() {
+    if let Some(board) = BOARD.get() {
+        board.leave(shmem::process_id());
+    }
+}
+
+/// Runs `f` in a transaction; `None` when somebody is changing or dropping the extension right now.
+pub(super) fn transaction<T>(f: impl FnOnce() -> Result<T, PgError>) -> Result<Option<T>, PgError> {
+    transaction::run(|| if inval::try_lock_catalog()? { f().map(Some) } else { Ok(None) })
+}
+
+fn run(argument: u64) -> Result<(), PgError> {
+    let database = u32::try_from(argument).unwrap_or(0);
+    background::end_on_request();
+    background::connect(database)?;
+    background::show_name("alyx manager")?;
+    if !is_installed() {
+        if let Some(board) = Database::find(database) {
+            board.forget();
+        }
+        return Ok(());
+    }
+    let Some(board) = Database::claim(database) else {
+        return report(
+            Level::Warning,
+            "alyx_functions: jobs and schedules of this database do not run, raise alyx_functions.max_databases",
+        );
+    };
+    if board.is_held() || !board.manage(shmem::process_id(), background::latch()) {
+        return Ok(());
+    }
+    BOARD.set(Some(board));
+    background::at_exit(at_exit);
+    Manager::begin(database, board)?.work()
+}
+
+fn is_installed() -> bool {
+    transaction::run(inval::find_catalog).is_ok()
+}
+
+struct Manager {
+    board: Database,
+    dispatch: Dispatch,
+    /// When the next deferred job is due.
+    deferred_us: Option<i64>,
+    /// When the next schedule is due.
+    schedule_us: Option<i64>,
+    last_poll: Instant,
+    poll_every: Duration,
+    pause_ms: u64,
+}
+
+impl Manager {
+    fn begin(database: u32, board: Database) -> Result<Self, PgError> {
+        let began = Instant::now();
+        while !stop_leftovers(database) && began.elapsed() < 2 * PATIENCE {
+            wait(10)?;
+        }
+        // A job that is marked as running when nobody runs any was interrupted: by the end of the last manager, or, when
+        // there has been none since the server started, by the end of the server.
+        let crashed = !board.was_managed();
+        let start = || queue::recover(crashed).and_then(|()| queue::start_timetable(crashed));
+        while transaction(start)?.is_none() && !background::must_end() && !board.is_held() {
+            wait(100)?;
+        }
+        let poll_every = Duration::from_millis(settings::poll_interval_ms());
+        let mut manager = Self {
+            board,
+            dispatch: Dispatch::new(database),
+            deferred_us: None,
+            schedule_us: None,
+            last_poll: began,
+            poll_every,
+            pause_ms: 0,
+        };
+        manager.look_around()?;
+        Ok(manager)
+    }
+
+    fn work(mut self) -> Result<(), PgError> {
+        loop {
+            if background::must_end() || self.board.is_held() {
+                return self.end();
+            }
+            match self.turn() {
+                Ok(()) => self.pause_ms = 0,
+                Err(_) if !is_installed() => {
+                    self.board.forget();
+                    return self.end();
+                }
+                Err(error) => {
+                    self.pause_ms = (2 * self.pause_ms).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+                    let message =
+                        format!("alyx_functions: manager goes on in {} ms after: {}", self.pause_ms, error.message);
+                    report(Level::Warning, &message)?;
+                    wait(self.pause_ms)?;
+                }
+            }
+            background::report_table_statistics();
+            wait(self.sleep_ms())?;
+        }
+    }
+
+    /// One look at everything that may need doing.
+    fn turn(&mut self) -> Result<(), PgError> {
+        let bell: Bell = self.board.answer();
+        self.dispatch.heard(&bell);
+        self.dispatch.reap()?;
+        if bell.everything || self.last_poll.elapsed() >= self.poll_every {
+            self.look_around()?;
+        }
+        if bell.timed {
+            self.look_at_clock()?;
+        }
+        if !settings::enabled() {
+            return Ok(());
+        }
+        let now_us = clock::now_us();
+        if self.schedule_us.is_some_and(|due| due <= now_us) {
+            self.fire()?;
+        }
+        if self.deferred_us.is_some_and(|due| due <= now_us) {
+            self.promote()?;
+        }
+        self.dispatch.claim()?;
+        self.dispatch.feed()
+    }
+
+    /// The slow poll: what nobody told of (a prepared transaction that was committed, a wake-up that was lost).
+    fn look_around(&mut self) -> Result<(), PgError> {
+        let began = Instant::now();
+        self.dispatch.tidy();
+        transaction(|| self.dispatch.look_around())?;
+        self.look_at_clock()?;
+        // Dead rows that an old snapshot keeps make it slow; it must not become the main work.
+        self.poll_every = Duration::from_millis(settings::poll_interval_ms()).max(20 * began.elapsed());
+        self.last_poll = Instant::now();
+        Ok(())
+    }
+
+    /// When the next thing is due that nobody will ring for.
+    fn look_at_clock(&mut self) -> Result<(), PgError> {
+        if let Some((deferred, schedule)) = transaction(|| Ok((queue::next_deferred()?, queue::next_due()?)))? {
+            self.deferred_us = deferred;
+            self.schedule_us = schedule;
+        }
+        Ok(())
+    }
+
+    fn fire(&mut self) -> Result<(), PgError> {
+        // The jobs ring the bell like anybody's; what they are waits for the next turn of the loop.
+        if let Some((_, due)) = transaction(|| Ok((queue::fire_due()?, queue::next_due()?)))? {
+            self.schedule_us = due;
+        }
+        Ok(())
+    }
+
+    fn promote(&mut self) -> Result<(), PgError> {
+        let promoted = transaction(|| {
+            let promoted = queue::promote()?;
+            Ok((promoted, queue::next_deferred()?))
+        })?;
+        if let Some((promoted, due)) = promoted {
+            let ready = promoted.iter().map(|(function, rank, _)| (*function, *rank)).collect();
+            self.dispatch.heard(&Bell { ready, ..Bell::default() });
+            self.dispatch.look_for_suspects();
+            self.deferred_us = due;
+        }
+        Ok(())
+    }
+
+    fn sleep_ms(&self) -> u64 {
+        let now_us = clock::now_us();
+        let poll_ms = u64::try_from(self.poll_every.saturating_sub(self.last_poll.elapsed()).as_millis()).unwrap_or(0);
+        let is_on = |_: &i64| settings::enabled();
+        let due_us = [self.deferred_us.filter(is_on), self.schedule_us.filter(is_on), self.dispatch.next_us()];
+        let due_ms =
+            due_us.into_iter().flatten().map(|due| u64::try_from((due - now_us + 999) / 1000).unwrap_or(0)).min();
+        due_ms.map_or(poll_ms, |due| due.min(poll_ms)).max(1)
+    }
+
+    /// Leaves nothing behind: workers end, what they had in hand is given back.
+    fn end(mut self) -> Result<(), PgError> {
+        let began = Instant::now();
+        while !self.dispatch.dismiss(began.elapsed() > Duration::ZERO)? && began.elapsed() < PATIENCE {
+            wait(5)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! A worker: a process of one database and one role that runs the jobs its manager gives it, each in a transaction of
+//! its own, and ends when it has had nothing to do for a while.
+//!
+//! The session belongs to the role for good; the superuser that Postgres connected it as is out of reach. A job is taken
+//! out of the queue by the transaction that runs it: what it did and that it is done become true together.
+
+use std::cell::Cell;
+use std::ffi::CString;
+use std::time::Instant;
+
+use alyx_schedule::{Failure, JobSoFar, Next, RetryPolicy, after_failure};
+
+use super::slots::{Assigned, Slot};
+use crate::catalog;
+use crate::error::Error;
+use crate::invoke;
+use crate::pg::background::{self, wait};
+use crate::pg::{PgError, Role, session, shmem, transaction};
+use crate::queue::{self, Database, Failed, Job, Source};
+use crate::settings;
+
+crate::process!(alyx_worker_main, run);
+
+thread_local! {
+    static SLOT: Cell<Option<Slot>> = const { Cell::new(None) };
+}
+
+fn at_exit() {
+    if let Some(slot) = SLOT.get() {
+        let database = slot.database();
+        slot.end();
+        if let Some(database) = Database::find(database) {
+            database.nudge();
+        }
+    }
+}
+
+fn run(argument: u64) -> Result<(), PgError> {
+    let Some(slot) = usize::try_from(argument).ok().and_then(Slot::at) else { return Ok(()) };
+    let role = Role::from_oid(slot.role());
+    SLOT.set(Some(slot));
+    background::at_exit(at_exit);
+    background::connect(slot.database())?;
+    let (name, is_superuser) = transaction::run(|| {
+        session::apply_settings_of(role)?;
+        Ok((role.name(), role.is_superuser()))
+    })?;
+    background::become_role(role, is_superuser);
+    background::show_name(&format!("alyx worker: {name}"))?;
+    if !slot.begin(shmem::process_id(), background::latch()) {
+        return Ok(());
+    }
+    let Some(database) = Database::find(slot.database()) else { return Ok(()) };
+    database.nudge();
+    let mut idle_since = Instant::now();
+    loop {
+        while let Some(job) = slot.start_next() {
+            let began = Instant::now();
+            let is_clean = run_one(role, slot, job)?;
+            slot.finish(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+            // The manager refills before the queue runs dry.
+            if slot.in_hand() <= 1 || slot.in_hand() == super::slots::QUEUE as u64 / 2 {
+                database.nudge();
+            }
+            if !is_clean {
+                return Ok(());
+            }
+            idle_since = Instant::now();
+        }
+        background::show(None);
+        background::report_table_statistics();
+        let idle_ms = u64::try_from(idle_since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let patience_ms = settings::worker_idle_timeout_ms();
+        if slot.is_retired() || database.is_held() || idle_ms >= patience_ms {
+            // A job that is being assigned now is given back by the manager when it sees the end.
+            return Ok(());
+        }
+        wait(patience_ms - idle_ms)?;
+    }
+}
+
+/// Runs one job; whether the session is fit for another.
+fn run_one(role: Role, slot: Slot, (id, lease): Assigned) -> Result<bool, PgError> {
+    session::forget_cancel();
+    let mut so_far = None;
+    let result = transaction::run_as(role, || {
+        let Some(job) = queue::take(&id, lease)? else { return Ok(()) };
+        let job = so_far.insert(Attempt::new(job));
+        queue::running_job(Some(job.job.depth));
+        job.run(role)
+    });
+    queue::running_job(None);
+    if let Err(error) = result {
+        let cancelled = slot.is_cancelled(lease);
+        // The failed transaction has put the row back; what becomes of it is the next transaction's to write.
+        transaction::run(|| settle(&id, lease, so_far.as_ref(), &error, cancelled))?;
+    }
+    session::clean_up()
+}
+
+/// A job on its way.
+struct Attempt {
+    job: Job,
+    function: Option<String>,
+    policy: RetryPolicy,
+}
+
+impl Attempt {
+    fn new(job: Job) -> Self {
+        Self { job, function: None, policy: RetryPolicy::default() }
+    }
+
+    fn run(&mut self, role: Role) -> Result<(), PgError> {
+        let job = &self.job;
+        let Some(function) = catalog::find_by_id(job.function_id)? else {
+            return Err(Error::UnknownFunction("(dropped)".to_owned()).into());
+        };
+        self.function = Some(function.name.clone());
+        self.policy = policy(&function.manifest, job.source);
+        check_rights(job, &function, role)?;
+        if let Some(claims) = &job.claims {
+            session::set_local("request.jwt.claims", claims)?;
+        }
+        let activity = format!("function \"{}\" job {} attempt {}", function.name, job.id, job.attempt);
+        background::show(CString::new(activity).ok().as_deref());
+        invoke::job(&function, job)
+    }
+}
+
+/// The manifest's `retry`; without it schedules are not tried again, they come again.
+fn policy(manifest: &alyx_manifest::Manifest, source: Source) -> RetryPolicy {
+    match manifest.retry {
+        Some(retry) => RetryPolicy {
+            attempts: retry.attempts,
+            exponential: retry.backoff == alyx_manifest::Backoff::Exponential,
+            base_ms: retry.base_ms,
+            max_ms: retry.max_ms,
+        },
+        None if source == Source::Schedule => RetryPolicy { attempts: 1, ..RetryPolicy::default() },
+        None => RetryPolicy::default(),
+    }
+}
+
+/// What was allowed when the job was made may be forbidden now.
+fn check_rights(job: &Job, function: &catalog::Function, role: Role) -> Result<(), PgError> {
+    let refuse = |message: String, hint: &str| -> Result<(), PgError> {
+        Err(Error::NotAllowed { message, hint: Some(hint.to_owned()) }.into())
+    };
+    if !job.role.exists() || !role.exists() {
+        return refuse(format!("role {} of the job does not exist any more", job.role.oid()), "Discard the job.");
+    }
+    if !role.may_connect() {
+        let hint = "A job needs the right to connect to its database, as a session would.";
+        return refuse(format!("role \"{}\" may not connect to this database", role.name()), hint);
+    }
+    if function.role_for(job.role) != role {
+        // The function's owner or its manifest has changed since the job was claimed.
+        return Err(PgError::new(crate::pg::SqlState::new(b"40001"), "the job's role has changed"));
+    }
+    // Whether a trigger may run its function was asked when the trigger was made, as Postgres does it.
+    if job.source != Source::Database && !function.may_be_called_by(job.role) {
+        let message = format!("permission denied for function \"{}\"", function.name);
+        return refuse(message, "Calling it takes EXECUTE on its SQL function.");
+    }
+    Ok(())
+}
+
+fn settle(
+    id: &crate::record::InvocationId,
+    lease: i64,
+    attempt: Option<&Attempt>,
+    error: &PgError,
+    cancelled: bool,
+) -> Result<(), PgError> {
+    // Without an attempt the row could not even be read: as if it had been the first.
+    let (so_far, policy) = match attempt {
+        Some(attempt) => (
+            JobSoFar {
+                attempt: u32::try_from(attempt.job.attempt).unwrap_or(1),
+                conflicts: u32::try_from(attempt.job.conflicts).unwrap_or(0),
+                age_ms: u64::try_from(attempt.job.age_ms).unwrap_or(0),
+            },
+            attempt.policy.clone(),
+        ),
+        None => (JobSoFar { attempt: 1, conflicts: 0, age_ms: 0 }, RetryPolicy::default()),
+    };
+    let sqlstate = error.sqlstate.to_string();
+    let failure = Failure {
+        sqlstate: &sqlstate,
+        non_retryable: error.retry.non_retryable,
+        retry_after_ms: error.retry.after_ms,
+        cancelled,
+    };
+    let next: Next = after_failure(&so_far, &failure, &policy, session::random());
+    let function = attempt.and_then(|attempt| attempt.function.as_deref());
+    let attempt = i32::try_from(so_far.attempt).unwrap_or(i32::MAX);
+    queue::settle(&Failed { id, lease, attempt, error, function }, next)
+}

@@ -1,0 +1,220 @@
+//! What a manager and its workers tell each other, in shared memory: one slot per worker process, with a short queue of
+//! claimed jobs that only the manager fills and only the worker empties.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::pg::background::wake;
+use crate::pg::shmem::Region;
+use crate::record::InvocationId;
+use crate::settings;
+
+static SLOTS: Region = Region::new(c"alyx_functions workers");
+
+/// Jobs that a worker can have in hand.
+pub const QUEUE: usize = 64;
+
+const STATE: usize = 0;
+const DATABASE: usize = 1;
+const ROLE: usize = 2;
+const PID: usize = 3;
+const LATCH: usize = 4;
+const ASSIGNED: usize = 5;
+const STARTED: usize = 6;
+const FINISHED: usize = 7;
+const RETIRED: usize = 8;
+const CANCELLED: usize = 9;
+const BUSY_US: usize = 10;
+const FIRST_JOB: usize = 11;
+const JOB_WORDS: usize = 3;
+const STRIDE: usize = FIRST_JOB + JOB_WORDS * QUEUE;
+
+const FREE: u64 = 0;
+const TAKEN: u64 = 1;
+const RUNNING: u64 = 2;
+const ENDED: u64 = 3;
+
+/// Asks for the shared memory. While preloading.
+pub fn define() {
+    SLOTS.define(STRIDE * settings::max_workers());
+}
+
+/// One worker's slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    number: usize,
+    words: &'static [AtomicU64],
+}
+
+/// A job in a worker's hands: its id and the lease under which it was claimed.
+pub type Assigned = (InvocationId, i64);
+
+static NOTHING: AtomicU64 = AtomicU64::new(0);
+
+impl Slot {
+    /// All slots of the server.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let words = SLOTS.words().unwrap_or_default();
+        words.chunks_exact(STRIDE).enumerate().map(|(number, words)| Self { number, words })
+    }
+
+    /// The slot of this number.
+    pub fn at(number: usize) -> Option<Self> {
+        Self::all().nth(number)
+    }
+
+    fn word(self, at: usize) -> &'static AtomicU64 {
+        self.words.get(at).unwrap_or(&NOTHING)
+    }
+
+    fn get(self, at: usize) -> u64 {
+        self.word(at).load(Ordering::Acquire)
+    }
+
+    fn set(self, at: usize, value: u64) {
+        self.word(at).store(value, Ordering::Release);
+    }
+
+    /// Its number.
+    pub fn number(self) -> usize {
+        self.number
+    }
+
+    /// Takes a free slot for a worker that is about to be started.
+    pub fn take(database: u32, role: u32) -> Option<Self> {
+        let slot = Self::all()
+            .find(|slot| slot.word(STATE).compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok())?;
+        for word in [PID, LATCH, ASSIGNED, STARTED, FINISHED, RETIRED, CANCELLED, BUSY_US] {
+            slot.set(word, 0);
+        }
+        slot.set(ROLE, u64::from(role));
+        slot.set(DATABASE, u64::from(database));
+        Some(slot)
+    }
+
+    /// Gives the slot back. By the manager, when the worker has ended or never began.
+    pub fn free(self) {
+        self.set(DATABASE, 0);
+        self.set(STATE, FREE);
+    }
+
+    /// The worker has begun; `false` when its slot is not for it any more.
+    pub fn begin(self, pid: u32, latch: u64) -> bool {
+        self.set(PID, u64::from(pid));
+        self.set(LATCH, latch);
+        self.word(STATE).compare_exchange(TAKEN, RUNNING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The worker ends, in whatever way.
+    pub fn end(self) {
+        self.set(LATCH, 0);
+        self.set(STATE, ENDED);
+    }
+
+    /// Whether the worker has ended.
+    pub fn has_ended(self) -> bool {
+        self.get(STATE) == ENDED
+    }
+
+    /// The database that it is for, 0 when free.
+    pub fn database(self) -> u32 {
+        u32::try_from(self.get(DATABASE)).unwrap_or(0)
+    }
+
+    /// The role that it is for.
+    pub fn role(self) -> u32 {
+        u32::try_from(self.get(ROLE)).unwrap_or(0)
+    }
+
+    /// The worker's process, 0 before it has begun.
+    pub fn pid(self) -> u32 {
+        u32::try_from(self.get(PID)).unwrap_or(0)
+    }
+
+    fn job_words(self, number: u64) -> [&'static AtomicU64; JOB_WORDS] {
+        let at = FIRST_JOB + JOB_WORDS * usize::try_from(number % QUEUE as u64).unwrap_or(0);
+        [self.word(at), self.word(at + 1), self.word(at + 2)]
+    }
+
+    /// Gives the worker a job; the caller knows that there is room. [`Slot::wake`] follows.
+    pub fn assign(self, job: Assigned) {
+        let number = self.get(ASSIGNED);
+        let id = u128::from_be_bytes(job.0.0);
+        let [high, low, lease] = self.job_words(number);
+        #[allow(clippy::cast_possible_truncation, reason = "two halves of a whole")]
+        {
+            high.store((id >> 64) as u64, Ordering::Relaxed);
+            low.store(id as u64, Ordering::Relaxed);
+        }
+        lease.store(job.1.cast_unsigned(), Ordering::Relaxed);
+        self.set(ASSIGNED, number + 1);
+    }
+
+    fn job(self, number: u64) -> Assigned {
+        let [high, low, lease] = self.job_words(number).map(|word| word.load(Ordering::Relaxed));
+        (InvocationId((u128::from(high) << 64 | u128::from(low)).to_be_bytes()), lease.cast_signed())
+    }
+
+    /// Wakes the worker.
+    pub fn wake(self) {
+        wake(self.get(LATCH));
+    }
+
+    /// The worker's next job, which counts as started.
+    pub fn start_next(self) -> Option<Assigned> {
+        let number = self.get(STARTED);
+        (number < self.get(ASSIGNED)).then(|| {
+            let job = self.job(number);
+            self.set(STARTED, number + 1);
+            job
+        })
+    }
+
+    /// The job that was started is done, one way or another, after so many microseconds.
+    pub fn finish(self, busy_us: u64) {
+        self.word(BUSY_US).fetch_add(busy_us, Ordering::Relaxed);
+        self.word(FINISHED).fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Jobs done since it began, and the microseconds they took.
+    pub fn finished(self) -> (u64, u64) {
+        (self.get(FINISHED), self.get(BUSY_US))
+    }
+
+    /// Jobs that it has in hand.
+    pub fn in_hand(self) -> u64 {
+        self.get(ASSIGNED).saturating_sub(self.get(FINISHED))
+    }
+
+    /// Jobs started since it began.
+    pub fn started(self) -> u64 {
+        self.get(STARTED)
+    }
+
+    /// Asks the worker to end when it has nothing in hand.
+    pub fn retire(self) {
+        self.set(RETIRED, 1);
+        self.wake();
+    }
+
+    /// Whether it was asked to.
+    pub fn is_retired(self) -> bool {
+        self.get(RETIRED) != 0
+    }
+
+    /// The worker that runs this job now; it is told that the job is cancelled. The signal follows.
+    pub fn cancel(id: &InvocationId) -> Option<Self> {
+        Self::all().find(|slot| {
+            let started = slot.get(STARTED);
+            let runs = started > slot.get(FINISHED) && slot.job(started - 1).0 == *id;
+            if runs {
+                slot.set(CANCELLED, slot.job(started - 1).1.cast_unsigned());
+            }
+            runs
+        })
+    }
+
+    /// Whether the job of this lease was cancelled.
+    pub fn is_cancelled(self, lease: i64) -> bool {
+        self.get(CANCELLED) == lease.cast_unsigned()
+    }
+}
