@@ -23,4 +23,4 @@ pub use histogram::quantile_ns;
 pub use id::InvocationId;
 pub use invocation::{Invocation, Occasion, Recorder, Used};
 pub use layout::{boot, define, release_rings};
-pub use statistics::{Counters, Live, forget, live, release_slots, take_longest_ns};
+pub use statistics::{Counters, forget, live, release_slots, take_longest_ns};
