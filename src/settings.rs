@@ -288,13 +288,9 @@ pub fn enabled() -> bool {
     ENABLED.get()
 }
 
-/// Processes that run jobs at once.
-pub fn max_workers() -> usize {
-    let all = || crate::pg::backend::setting("max_worker_processes").and_then(|text| text.parse().ok()).unwrap_or(8);
-    match usize::try_from(MAX_WORKERS.get()) {
-        Ok(0) | Err(_) => (all() / 2).clamp(1, 8),
-        Ok(set) => set,
-    }
+/// Processes that run jobs at once, if it was set.
+pub fn max_workers() -> Option<usize> {
+    usize::try_from(MAX_WORKERS.get()).ok().filter(|set| *set > 0)
 }
 
 /// How many asynchronous triggers may set each other off in a row.

@@ -10,7 +10,6 @@ use crate::invoke;
 use crate::pg::{Call, PgError, Reply, Role, Scalar, TypeId, current_role, shmem};
 use crate::queue::{self, Replay};
 use crate::record::InvocationId;
-use crate::worker;
 
 /// `_enqueue(name text, input jsonb, options jsonb)` → `{id}`.
 pub(super) fn enqueue(call: &mut Call<'_>) -> Result<Reply, PgError> {
@@ -80,7 +79,7 @@ fn cancel(job: &str) -> Result<bool, PgError> {
         return Ok(false);
     }
     // Running: its worker stops it and writes what became of it. Else the row goes, also when a worker has yet to begin.
-    if worker::cancel(shmem::database_id(), &id) { Ok(true) } else { queue::cancel(&id) }
+    if queue::stop_running(shmem::database_id(), &id) { Ok(true) } else { queue::cancel(&id) }
 }
 
 fn discard(job: &str) -> Result<bool, PgError> {

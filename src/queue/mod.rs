@@ -10,10 +10,17 @@ mod job;
 mod operate;
 mod outbox;
 mod settle;
+mod slots;
 mod tables;
 mod timetable;
 
-pub use board::{Bell, Database, define, hold, launcher, poke, release, take_pokes};
+/// Asks for shared memory. While preloading.
+pub fn define() {
+    board::define();
+    slots::define();
+}
+
+pub use board::{Bell, Database, hold, launcher, poke, release, take_pokes};
 pub use claim::{
     Claimed, Cursor, claim, claim_ordered, claim_suspect, discover, next_deferred, promote, recover, release_leases,
 };
@@ -21,6 +28,7 @@ pub use job::{Job, NewJob, Source};
 pub use operate::{Found, Replay, bury_function, cancel, discard, find, replay};
 pub use outbox::{announce_time, enqueue, poke_at_commit, running_job};
 pub use settle::{Failed, settle, take};
+pub use slots::{Assigned, QUEUE, Slot, max_workers, stop_running};
 pub use timetable::{
     NewSchedule, add as add_schedule, fire_due, next_due, owner_of as schedule_owner, preview,
     reconcile as reconcile_schedules, remove as remove_schedule, start as start_timetable,

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::slots::{QUEUE, Slot};
 use crate::pg::background::{self, Child, ChildState, Start};
-use crate::queue::Claimed;
+use crate::queue::{Claimed, QUEUE, Slot};
 
 /// One worker, as its manager sees it.
 #[derive(Debug)]

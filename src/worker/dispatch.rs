@@ -12,7 +12,6 @@ use crate::catalog::{self, Function};
 use crate::pg::backend::{Level, report};
 use crate::pg::{PgError, SqlState, clock, subtransaction};
 use crate::queue::{self, Bell, Claimed};
-use crate::settings;
 
 /// Jobs that wait in lanes before no more are claimed.
 const LANES_FULL: usize = 256;
@@ -193,7 +192,7 @@ impl Dispatch {
             }
         };
         let Some(flow) = self.flows.get_mut(&id) else { return Ok(claim) };
-        let (allowed, next_us) = flow.allowance(&function.manifest, settings::max_workers(), now_us);
+        let (allowed, next_us) = flow.allowance(&function.manifest, queue::max_workers(), now_us);
         claim.asked = allowed.min(u32::try_from(room).unwrap_or(u32::MAX));
         claim.next_us = next_us;
         claim.function = Some(Rc::clone(&function));
@@ -304,7 +303,7 @@ impl Dispatch {
         let mates = self.crew.iter().filter(|worker| worker.role == role && !worker.is_retired()).count();
         let has_idle = self.crew.iter().any(|worker| worker.role == role && worker.in_hand() == 0);
         if has_idle
-            || mates >= waiting.saturating_add(mates).min(settings::max_workers())
+            || mates >= waiting.saturating_add(mates).min(queue::max_workers())
             || now_us < self.no_room_until_us
         {
             return Ok(());

@@ -10,13 +10,12 @@ use std::time::Instant;
 
 use alyx_schedule::{Failure, JobSoFar, Next, RetryPolicy, after_failure};
 
-use super::slots::{Assigned, Slot};
 use crate::catalog;
 use crate::error::Error;
 use crate::invoke;
 use crate::pg::background::{self, wait};
 use crate::pg::{PgError, Role, session, shmem, transaction};
-use crate::queue::{self, Database, Failed, Job, Source};
+use crate::queue::{self, Assigned, Database, Failed, Job, Slot, Source};
 use crate::settings;
 
 crate::process!(alyx_worker_main, run);
@@ -59,7 +58,7 @@ fn run(argument: u64) -> Result<(), PgError> {
             let is_clean = run_one(role, slot, job)?;
             slot.finish(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
             // The manager refills before the queue runs dry.
-            if slot.in_hand() <= 1 || slot.in_hand() == super::slots::QUEUE as u64 / 2 {
+            if slot.in_hand() <= 1 || slot.in_hand() == queue::QUEUE as u64 / 2 {
                 database.nudge();
             }
             if !is_clean {

@@ -3,7 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::pg::background::wake;
+use crate::pg::backend;
+use crate::pg::background::{self, wake};
 use crate::pg::shmem::Region;
 use crate::record::InvocationId;
 use crate::settings;
@@ -35,7 +36,21 @@ const ENDED: u64 = 3;
 
 /// Asks for the shared memory. While preloading.
 pub fn define() {
-    SLOTS.define(STRIDE * settings::max_workers());
+    SLOTS.define(STRIDE * max_workers());
+}
+
+/// Processes that run jobs at once, in all databases: what was set, else half of what the server may start, at most 8.
+pub fn max_workers() -> usize {
+    settings::max_workers().unwrap_or_else(|| {
+        let all = backend::setting("max_worker_processes").and_then(|text| text.parse().ok()).unwrap_or(8_usize);
+        (all / 2).clamp(1, 8)
+    })
+}
+
+/// Stops the worker that runs this job now; `false` when none does.
+pub fn stop_running(database: u32, id: &InvocationId) -> bool {
+    let slot = Slot::cancel(id).filter(|slot| slot.database() == database);
+    slot.inspect(|slot| background::cancel(slot.pid())).is_some()
 }
 
 /// One worker's slot.
@@ -202,7 +217,7 @@ impl Slot {
     }
 
     /// The worker that runs this job now; it is told that the job is cancelled. The signal follows.
-    pub fn cancel(id: &InvocationId) -> Option<Self> {
+    fn cancel(id: &InvocationId) -> Option<Self> {
         Self::all().find(|slot| {
             let started = slot.get(STARTED);
             let runs = started > slot.get(FINISHED) && slot.job(started - 1).0 == *id;
