@@ -29,11 +29,18 @@ pub(crate) struct Cluster<'a> {
     postgres: &'a Postgres,
     dir: PathBuf,
     port: u16,
+    preloads: bool,
 }
 
 impl<'a> Cluster<'a> {
+    /// A server as it comes: the extension works there, but for jobs, schedules and records.
     pub(crate) fn new(postgres: &'a Postgres, dir: PathBuf, port: u16) -> Self {
-        Self { postgres, dir, port }
+        Self { postgres, dir, port, preloads: false }
+    }
+
+    /// The same with the extension's library preloaded.
+    pub(crate) fn preloading(self) -> Self {
+        Self { preloads: true, ..self }
     }
 
     /// What it is for: "demo", "test", "bench".
@@ -147,8 +154,9 @@ impl<'a> Cluster<'a> {
              timezone = 'UTC'\n",
             port = self.port,
         );
+        let preload = if self.preloads { "shared_preload_libraries = 'alyx_functions'\n" } else { "" };
         let mut file = fs::File::options().append(true).open(&path).context("open", path.display())?;
-        file.write_all(settings.as_bytes()).context("write", path.display())
+        file.write_all((settings + preload).as_bytes()).context("write", path.display())
     }
 
     fn pg_ctl(&self, action: &str) -> Command {

@@ -66,17 +66,18 @@ impl Postgres {
 
     /// The server of the demo.
     pub(crate) fn demo_cluster(&self) -> Cluster<'_> {
-        Cluster::new(self, self.dir.join("demo"), 54320)
+        Cluster::new(self, self.dir.join("demo"), 54320).preloading()
     }
 
-    /// The server of the tests.
+    /// The server of the tests. It does not preload: what is refused then is tested there, and what takes the preload on
+    /// servers of the tests' own.
     pub(crate) fn test_cluster(&self) -> Cluster<'_> {
         Cluster::new(self, self.dir.join("test"), 54321)
     }
 
     /// The server of the benchmark.
     pub(crate) fn bench_cluster(&self) -> Cluster<'_> {
-        Cluster::new(self, self.dir.join("bench"), 54322)
+        Cluster::new(self, self.dir.join("bench"), 54322).preloading()
     }
 
     /// All servers that xtask may have started.
