@@ -1,0 +1,8 @@
+//! Jobs and schedules: what is asked for in one transaction and happens in another.
+//!
+//! A server of its own that preloads the library, shared by all tests here but those that stop, crash or fill it. Its
+//! slow poll is set to a minute: whatever relies on the poll instead of on a wake-up fails here.
+
+#![allow(dead_code, reason = "x")]
+mod enqueue;
+mod house;
