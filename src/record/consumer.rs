@@ -63,6 +63,11 @@ impl Consumer {
     }
 }
 
+/// Whether an entry waits in this database's ring.
+pub fn is_waiting() -> bool {
+    ring().is_some_and(|mine| mine.ring.begin() < mine.ring.head.load(Ordering::Acquire))
+}
+
 /// Whether another process that lives reads this database's ring.
 pub fn is_being_read() -> bool {
     let reader = ring().map_or(0, |ring| ring.consumer.load(Ordering::Relaxed));

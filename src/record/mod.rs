@@ -17,7 +17,7 @@ mod ring;
 mod statistics;
 
 pub use clock::micros;
-pub use consumer::{Consumer, is_being_read};
+pub use consumer::{Consumer, is_being_read, is_waiting};
 pub use entry::{Entry, Line, Status, Trigger};
 pub use histogram::quantile_ns;
 pub use id::InvocationId;

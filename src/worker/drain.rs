@@ -1,11 +1,11 @@
 //! Records on their way from shared memory into tables, and counters with them.
 //!
-//! The manager calls [`drain`] five times a second and [`snapshot`] each minute and at its end, each in a transaction of
-//! its own with `synchronous_commit` off: what a crash takes is what the records tell of, not what they record. What was
+//! The manager calls [`drain`] five times a second and [`snapshot`] each minute and at its end (`upkeep`), each in a
+//! transaction of its own with `synchronous_commit` off: what a crash takes is what the records tell of, not what they record. What was
 //! read leaves the ring when that transaction has committed, and stays there when it was rolled back.
 //!
-//! A failure here must stop nobody: the manager reports it and goes on. What could not be stored three times in a row is
-//! counted as lost and makes room.
+//! A failure here must stop nobody: the manager reports it and goes on. What could not be stored three times in a row,
+//! for another reason than a lock, is counted as lost and makes room.
 
 mod partitions;
 mod snapshot;
@@ -18,7 +18,7 @@ pub use snapshot::snapshot;
 use crate::catalog::as_owner;
 use crate::pg::background::wait;
 use crate::pg::transaction::{self, End};
-use crate::pg::{Call, PgError, Reply};
+use crate::pg::{Call, PgError, Reply, SqlState};
 use crate::record::{self, Consumer};
 
 crate::entry!(alyx_drain, pg_finfo_alyx_drain, drain_now);
@@ -28,6 +28,7 @@ crate::entry!(alyx_forget_records, pg_finfo_alyx_forget_records, forget_records)
 pub const BATCH: usize = 4096;
 /// How often a batch is tried before it is lost.
 const TRIES: u32 = 3;
+const LOCKED: SqlState = SqlState::new(b"55P03");
 /// How long `_drain` waits for the process that is reading.
 const PATIENCE_MS: u64 = 5000;
 
@@ -35,6 +36,11 @@ thread_local! {
     // What the transaction that is open has read.
     static OPEN: RefCell<Option<Consumer>> = const { RefCell::new(None) };
     static FAILURES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether a record waits.
+pub fn is_waiting() -> bool {
+    record::is_waiting()
 }
 
 /// Stores the oldest records of this database, at most [`BATCH`], and returns their number: that many means that there
@@ -53,7 +59,8 @@ pub fn drain() -> Result<usize, PgError> {
             Ok(entries.len())
         }
         Err(error) => {
-            FAILURES.set(FAILURES.get() + 1);
+            // A lock that somebody holds says nothing against the records: they wait, as long as the ring has room.
+            FAILURES.set(FAILURES.get() + u32::from(error.sqlstate != LOCKED));
             if FAILURES.get() >= TRIES {
                 FAILURES.set(0);
                 consumer.lose();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::crew::stop_leftovers;
 use super::dispatch::Dispatch;
+use super::upkeep::Upkeep;
 use crate::pg::backend::{Level, report};
 use crate::pg::background::{self, wait};
 use crate::pg::{PgError, clock, inval, shmem, transaction};
@@ -69,6 +70,7 @@ fn is_installed() -> bool {
 struct Manager {
     board: Database,
     dispatch: Dispatch,
+    upkeep: Upkeep,
     /// When the next deferred job is due.
     deferred_us: Option<i64>,
     /// When the next schedule is due.
@@ -95,6 +97,7 @@ impl Manager {
         let mut manager = Self {
             board,
             dispatch: Dispatch::new(database),
+            upkeep: Upkeep::begin(),
             deferred_us: None,
             schedule_us: None,
             last_poll: began,
@@ -134,6 +137,7 @@ impl Manager {
         let bell: Bell = self.board.answer();
         self.dispatch.heard(&bell);
         self.dispatch.reap()?;
+        self.upkeep.run()?;
         if bell.everything || self.last_poll.elapsed() >= self.poll_every {
             self.look_around()?;
         }
@@ -204,7 +208,7 @@ impl Manager {
         let due_us = [self.deferred_us.filter(is_on), self.schedule_us.filter(is_on), self.dispatch.next_us()];
         let due_ms =
             due_us.into_iter().flatten().map(|due| u64::try_from((due - now_us + 999) / 1000).unwrap_or(0)).min();
-        due_ms.map_or(poll_ms, |due| due.min(poll_ms)).max(1)
+        due_ms.map_or(poll_ms, |due| due.min(poll_ms)).min(self.upkeep.sleep_ms()).max(1)
     }
 
     /// Leaves nothing behind: workers end, what they had in hand is given back.
@@ -213,6 +217,6 @@ impl Manager {
         while !self.dispatch.dismiss(began.elapsed() > Duration::ZERO)? && began.elapsed() < PATIENCE {
             wait(5)?;
         }
-        Ok(())
+        self.upkeep.end()
     }
 }

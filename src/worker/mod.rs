@@ -12,6 +12,7 @@ mod launcher;
 mod manager;
 mod retention;
 mod runner;
+mod upkeep;
 
 /// Asks for the launcher. While preloading.
 pub fn define() {

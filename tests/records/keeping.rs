@@ -1,7 +1,7 @@
 //! How long records stay, and what they survive.
 
 use crate::house::{House, own};
-use alyx_tests::guest;
+use alyx_tests::{guest, wait_until};
 use std::time::{Duration, Instant};
 
 /// A partition of `parent` for the day that was `days` ago, with nothing in it.
@@ -79,6 +79,50 @@ fn records_of_a_drain_that_was_rolled_back_are_stored_by_the_next() {
     house.run("BEGIN; SELECT echo('2'); SELECT alyx._drain(); SELECT echo('3'); SELECT alyx._drain(); COMMIT");
     assert_eq!(house.records("function").len(), 3);
     assert_eq!(house.stats("echo", "calls"), "3");
+}
+
+#[test]
+fn the_manager_stores_them_by_itself() {
+    let mut house = House::new("manager");
+    house.deploy_guest("echo");
+    for count in 1..=3 {
+        house.run("SELECT echo('1')");
+        let sql = "SELECT count(*) FROM alyx.invocations";
+        wait_until("the record is stored", || house.value(sql) == count.to_string());
+    }
+    // Somebody in the way is not waited for, and costs nothing.
+    let mut rude = house.session();
+    rude.run("BEGIN; LOCK TABLE alyx._invocation_ok");
+    house.run("SELECT echo('2')");
+    std::thread::sleep(Duration::from_millis(700));
+    rude.run("COMMIT");
+    wait_until("the record is stored after all", || {
+        house.value("SELECT count(*), (SELECT lost_records FROM alyx.stats) FROM alyx.invocations") == "4|0"
+    });
+}
+
+#[test]
+fn a_fast_stop_is_the_end_of_a_guest_and_told() {
+    let (cluster, mut db) = own("fast_stop");
+    db.deploy("spin", &guest("spin_forever"), "entrypoint: handler\ntimeout: 60s\n");
+    db.run("SELECT alyx._drain()");
+    let mut victim = db.session();
+    let pid = victim.pid();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(move || victim.refusal("SELECT spin('{}')").code);
+        wait_until("the guest spins", || {
+            db.value(&format!("SELECT state FROM pg_stat_activity WHERE pid = {pid}")) == "active"
+        });
+        cluster.stop("fast");
+        running.join().expect("the victim");
+    });
+    cluster.begin();
+    assert_eq!(
+        db.session().rows("SELECT status, sqlstate, pid FROM alyx.invocations WHERE function = 'spin'"),
+        [format!("canceled|57P01|{pid}")]
+    );
+    assert_eq!(db.session().value("SELECT calls, errors FROM alyx.stats WHERE function = 'spin'"), "1|1");
+    drop(db);
 }
 
 #[test]
