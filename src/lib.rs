@@ -24,7 +24,7 @@ pgrx::extension_sql_file!("../sql/records.sql", name = "records", requires = ["s
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::entry::install_panic_hook();
-    pg::refuse::install_hook();
+    pg::utility::install_hook();
     pg::transaction::install_hook();
     settings::define();
     if pg::shmem::is_preloading() {

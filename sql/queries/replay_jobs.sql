@@ -10,7 +10,7 @@ WITH dead AS (
 INSERT INTO alyx._job (id, function_id, source, role, claims, payload, priority, run_at, rank, ordering_key, schedule_id, depth, enqueued_at, errors)
 SELECT d.id, d.function_id, d.source, d.role, d.claims, d.payload, d.priority, pg_catalog.clock_timestamp(),
        (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8
-           OPERATOR(pg_catalog.-) d.priority::pg_catalog.int8 OPERATOR(pg_catalog.*) 60000000,
+           OPERATOR(pg_catalog.-) (d.priority::pg_catalog.int8 OPERATOR(pg_catalog.*) 60000000),
        d.ordering_key, d.schedule_id, d.depth, pg_catalog.clock_timestamp(), d.errors
 FROM dead d
 RETURNING function_id, rank

@@ -2,7 +2,7 @@
 //!
 //! The way back onto the road comes from above, as a function that `invoke` lends each host: this room must not know it.
 
-use alyx_abi::Invoke;
+use alyx_abi::{Enqueue, Invoke};
 use serde_json::value::RawValue;
 
 use super::guest::GuestHost;
@@ -27,6 +27,21 @@ pub(super) fn invoke(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, Pg
     query::settle(host, result, can_fail)
 }
 
+/// Has another function that the caller may execute called after commit: `{"name", "input", …}` → `{"id"}`.
+pub(super) fn enqueue(host: &mut GuestHost, request: &[u8]) -> Result<Vec<u8>, PgError> {
+    let request: Enqueue<'_> = match answer::request("fn_enqueue", request) {
+        Ok(request) => request,
+        Err(refusal) => return Ok(refusal),
+    };
+    let can_fail = query::can_fail(request.catch);
+    let role = host.access()?.role;
+    let scope = RoleScope::guest(role);
+    let work = || (host.road.enqueue)(&request, role);
+    let result = if can_fail { subtransaction(work) } else { work() };
+    drop(scope);
+    query::settle(host, result.map(|id| (format!("{{\"id\":\"{id}\"}}").into_bytes(), 0)), can_fail)
+}
+
 /// A host function of another name: bytes in, bytes out, answered by the function that the manifest maps it to.
 pub(super) fn mapped(host: &mut GuestHost, name: &str, request: &[u8]) -> Result<Vec<u8>, PgError> {
     let Some(target) = host.function.host_functions.get(name).cloned() else {
@@ -40,6 +55,6 @@ fn run(host: &mut GuestHost, name: &str, input: &[u8], can_fail: bool) -> Result
     // Opens the scope of settings too: below another role the caller's search_path must not reach the callee's SQL.
     let role = host.access()?.role;
     let _scope = RoleScope::guest(role);
-    let work = || (host.call_by_name)(name, input, role);
+    let work = || (host.road.call)(name, input, role);
     if can_fail { subtransaction(work) } else { work() }
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use alyx_abi::Enqueue;
 use alyx_manifest::{DatabaseAccess, LogPolicy};
 use alyx_runtime::{Host, HttpReply, Interrupt, LogLevel};
 
@@ -15,6 +16,18 @@ use crate::settings;
 
 /// Calls a function by name, with Extism input, for a role: what the road lends to `fn_invoke`.
 pub type CallByName = fn(&str, &[u8], Role) -> Result<Option<Vec<u8>>, PgError>;
+
+/// Has a function called after commit, for a role; gives the job's id.
+pub type EnqueueByName = fn(&Enqueue<'_>, Role) -> Result<String, PgError>;
+
+/// What the road lends to guests, which must not know it.
+#[derive(Clone, Copy)]
+pub struct Road {
+    /// A call now.
+    pub call: CallByName,
+    /// A call later.
+    pub enqueue: EnqueueByName,
+}
 
 /// What the place of a call in its query means for the guest's SQL.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,8 +42,8 @@ pub struct Scope {
 pub struct GuestHost {
     /// Whose invocation it is, and what it was granted.
     pub(super) function: Rc<Grants>,
-    /// The road, for nested calls.
-    pub(super) call_by_name: CallByName,
+    /// The way back onto the road, for calls of other functions.
+    pub(super) road: Road,
     caller: Option<Role>,
     effective: Option<Role>,
     scope: Scope,
@@ -59,10 +72,10 @@ const LINE_BYTES: usize = 32;
 
 impl GuestHost {
     /// The host of a new instance.
-    pub fn new(function: Rc<Grants>, call_by_name: CallByName) -> Self {
+    pub fn new(function: Rc<Grants>, road: Road) -> Self {
         Self {
             function,
-            call_by_name,
+            road,
             caller: None,
             effective: None,
             scope: Scope::default(),
@@ -193,7 +206,7 @@ impl Host for GuestHost {
             "raise" => Ok(raise::raise(self, request)),
             "fn_invoke" => call::invoke(self, request),
             "http_fetch" => Ok(answer::refused("http_fetch", "the host is not in the function's allowed_hosts")),
-            "fn_enqueue" => Ok(answer::error(&not_yet("fn_enqueue"))),
+            "fn_enqueue" => call::enqueue(self, request),
             "kv_get" | "kv_set" | "kv_delete" | "kv_list" => Ok(answer::error(&not_yet("kv_*"))),
             mapped => call::mapped(self, mapped, request),
         }

@@ -14,4 +14,4 @@ mod query;
 mod raise;
 
 pub use grants::Grants;
-pub use guest::{GuestHost, Scope};
+pub use guest::{GuestHost, Road, Scope};

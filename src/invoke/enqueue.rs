@@ -2,7 +2,7 @@
 
 use crate::catalog::{self, Function};
 use crate::error::Error;
-use crate::pg::{PgError, Role, backend};
+use crate::pg::{PgError, Role, backend, clock};
 use crate::queue::{self, NewJob, Source};
 use crate::record::InvocationId;
 
@@ -33,6 +33,25 @@ pub fn enqueue(name: &str, input: &str, order: Order, role: Role) -> Result<Invo
         .into());
     }
     make(&function, Source::Queue, input.to_owned(), order, role)
+}
+
+/// The same for a guest; gives the job's id.
+pub(super) fn for_guest(request: &alyx_abi::Enqueue<'_>, role: Role) -> Result<String, PgError> {
+    let run_at_us = match (&request.run_at, request.delay_ms) {
+        (None, None) => None,
+        (run_at, delay_ms) => {
+            let from_us = run_at.as_deref().map(clock::parse_us).transpose()?.unwrap_or_else(clock::now_us);
+            Some(from_us.saturating_add(i64::from(delay_ms.unwrap_or(0)) * 1000))
+        }
+    };
+    let order = Order {
+        run_at_us,
+        priority: request.priority,
+        ordering_key: request.ordering_key.as_deref().map(str::to_owned),
+        dedupe_key: request.dedupe_key.as_deref().map(str::to_owned),
+    };
+    let input = request.input.map_or("{}", serde_json::value::RawValue::get);
+    enqueue(&request.name, input, order, role).map(|id| id.to_string())
 }
 
 /// Has the function of an asynchronous trigger called after commit with the event's database block.

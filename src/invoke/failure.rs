@@ -97,7 +97,7 @@ fn explain(target: &Target, host: &mut GuestHost, raised: Option<PgError>, failu
 
 /// A failure before the function was called: in its start function or initialisers, or for want of room.
 pub(super) fn of_start(target: &Target, failure: Failure<PgError>) -> Failed {
-    let mut host = GuestHost::new(std::rc::Rc::clone(&target.grants), super::by_name);
+    let mut host = GuestHost::new(std::rc::Rc::clone(&target.grants), super::ROAD);
     explain(target, &mut host, None, failure)
 }
 

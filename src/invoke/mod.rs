@@ -20,6 +20,7 @@ pub use target::Target;
 
 use crate::catalog;
 use crate::error::Error;
+use crate::host::Road;
 pub use crate::host::Scope;
 use crate::pg::backend::Level;
 use crate::pg::interrupt::Watch;
@@ -114,6 +115,9 @@ pub fn by_name(name: &str, input: &[u8], role: Role) -> Result<Option<Vec<u8>>, 
     let entrance = Entrance::sql(Scope::default());
     bytes(&target, input, entrance, |output| Ok(output.map(<[u8]>::to_vec)))
 }
+
+/// What guests are lent to call other functions.
+const ROAD: Road = Road { call: by_name, enqueue: enqueue::for_guest };
 
 type Ended<T> = Result<T, alyx_runtime::Failure<PgError>>;
 

@@ -207,7 +207,7 @@ impl Target {
     fn instantiate(&self, caller: Role, scope: Scope) -> Result<Instance<GuestHost>, Failed> {
         let limits = self.function.limits();
         let host = || {
-            let mut host = GuestHost::new(Rc::clone(&self.grants), super::by_name);
+            let mut host = GuestHost::new(Rc::clone(&self.grants), super::ROAD);
             host.begin(&self.grants, caller, scope);
             host
         };

@@ -140,7 +140,7 @@ pub fn start(start: &Start<'_>) -> Option<Child> {
         pg_sys::CurrentMemoryContext = pg_sys::TopMemoryContext;
         let started = pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle);
         pg_sys::CurrentMemoryContext = before;
-        started.then_some(Child(handle))
+        started.then(|| Child(handle))
     }
 }
 

@@ -5,7 +5,8 @@ use core::ffi::{c_char, c_int};
 use pgrx::pg_sys;
 
 use super::catch::catch;
-use super::{PgError, raw};
+use super::spi::{self, Cell, Param};
+use super::{PgError, SqlState, raw};
 
 /// Microseconds from 1970 to 2000, where Postgres' own count begins.
 const EPOCH_US: i64 = 946_684_800_000_000;
@@ -27,4 +28,12 @@ pub fn iso_utc(unix_s: i64) -> Result<String, PgError> {
         catch(|| raw::JsonEncodeDateTime(buffer.as_mut_ptr(), datum, pg_sys::TIMESTAMPTZOID, &utc))?;
         Ok(super::call::owned(buffer.as_ptr()))
     }
+}
+
+/// Reads a timestamp as Postgres does, in microseconds since 1970.
+pub fn parse_us(text: &str) -> Result<i64, PgError> {
+    let sql = "SELECT (EXTRACT(epoch FROM $1::pg_catalog.timestamptz) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8";
+    let rows = spi::query_kept(sql, &[Param::Text(Some(text))])?;
+    let us = rows.into_iter().flatten().next().and_then(Cell::parse);
+    us.ok_or_else(|| PgError::new(SqlState::new(b"22007"), "time expected"))
 }

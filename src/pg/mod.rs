@@ -21,7 +21,7 @@ mod param;
 mod proc;
 mod raw;
 mod receiver;
-pub mod refuse;
+mod refuse;
 mod role;
 mod row;
 pub mod session;
@@ -30,6 +30,7 @@ pub mod spi;
 mod statement;
 pub mod transaction;
 pub mod trigger;
+pub mod utility;
 pub mod zone;
 
 pub use call::{Call, Reply, Scalar, TypeId, current_role, quote_identifier};

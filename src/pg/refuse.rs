@@ -4,19 +4,18 @@
 //! that nothing hides in a DO block or in a function of another language. Behind both stands the security context of
 //! [`super::role::RoleScope`], which also stops `set_config('role', …)`.
 
-use core::ffi::{c_char, c_int};
+use core::ffi::c_int;
 use std::cell::Cell;
 
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag;
 
+use super::PgError;
 use super::error::SqlState;
-use super::{PgError, raw};
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static SWITCHED: Cell<bool> = const { Cell::new(false) };
-    static PREVIOUS: Cell<pg_sys::ProcessUtility_hook_type> = const { Cell::new(None) };
 }
 
 /// A stretch in which utility commands are a guest's, however deep they stand.
@@ -41,36 +40,13 @@ impl Drop for GuestSql {
     }
 }
 
-/// Puts our question before every utility command of this process; called once, when the library is loaded.
-pub fn install_hook() {
-    // SAFETY: _PG_init runs alone; the hook that was there is called by ours.
-    unsafe {
-        PREVIOUS.set(pg_sys::ProcessUtility_hook);
-        pg_sys::ProcessUtility_hook = Some(process_utility);
-    }
-}
-
-#[allow(clippy::too_many_arguments, reason = "the signature of ProcessUtility_hook")]
-unsafe extern "C-unwind" fn process_utility(
-    statement: *mut pg_sys::PlannedStmt,
-    text: *const c_char,
-    read_only_tree: bool,
-    context: pg_sys::ProcessUtilityContext::Type,
-    params: pg_sys::ParamListInfo,
-    environment: *mut pg_sys::QueryEnvironment,
-    dest: *mut pg_sys::DestReceiver,
-    completion: *mut pg_sys::QueryCompletion,
-) {
-    // SAFETY: the arguments go on as they came; nothing here owns anything when an error leaves by longjmp.
-    unsafe {
-        if DEPTH.get() > 0
-            && let Some(what) = refusal((*statement).utilityStmt)
-        {
-            super::error::throw(refused(what).into_error_data());
-        }
-        let next = PREVIOUS.get().unwrap_or(raw::standard_ProcessUtility);
-        next(statement, text, read_only_tree, context, params, environment, dest, completion);
-    }
+/// The refusal of a utility command that runs while a guest's SQL does, however deep it stands.
+///
+/// # Safety
+/// `node` is the command's statement.
+pub(super) unsafe fn of_utility(node: *mut pg_sys::Node) -> Option<PgError> {
+    // SAFETY: the caller's contract.
+    if DEPTH.get() > 0 { unsafe { refusal(node) }.map(refused) } else { None }
 }
 
 /// Takes the one statement out of a parse tree, if a guest may run it.

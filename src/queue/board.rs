@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::pg::background::wake;
 use crate::pg::shmem::Region;
+use crate::pg::utility::{self, Tenants};
 use crate::settings;
+
+use super::slots::Slot;
 
 static BOARD: Region = Region::new(c"alyx_functions databases");
 
@@ -41,7 +44,11 @@ const EVERYTHING: u64 = 4;
 /// Asks for the shared memory. While preloading.
 pub fn define() {
     BOARD.define(HEADER + STRIDE * settings::max_databases());
+    utility::set_tenants(Tenants { leave: hold, have_left, come_back: release, look: || poke(ANY) });
 }
+
+/// A poke that is about no database in particular.
+const ANY: u32 = u32::MAX;
 
 fn header(word: usize) -> Option<&'static AtomicU64> {
     BOARD.words()?.get(word)
@@ -75,20 +82,37 @@ pub fn take_pokes() -> Option<Vec<u32>> {
     (words.get(POKED_TOO_MANY)?.swap(0, Ordering::AcqRel) == 0).then_some(pokes)
 }
 
-/// Keeps our processes out of a database until [`release`]; returns whether there are any.
-pub fn hold(database: u32) -> bool {
-    let Some(board) = Database::claim(database) else { return false };
+/// Keeps our processes out of a database until [`release`]; returns whether it has any.
+fn hold(database: u32) -> bool {
+    let Some(board) = Database::find(database) else { return false };
     board.word(HOLDERS).fetch_add(1, Ordering::AcqRel);
-    wake(board.word(MANAGER_LATCH).load(Ordering::Acquire));
-    board.manager_pid() != 0
+    board.nudge();
+    Slot::all().filter(|slot| slot.database() == database).for_each(Slot::wake);
+    true
+}
+
+fn have_left(database: u32) -> bool {
+    let is_unmanaged = Database::find(database).is_none_or(|board| board.manager_pid() == 0);
+    is_unmanaged && !Slot::all().any(|slot| slot.database() == database && !slot.has_ended())
 }
 
 /// Lets our processes come back.
-pub fn release(database: u32) {
+fn release(database: u32) {
     if let Some(board) = Database::find(database) {
         board.word(HOLDERS).fetch_sub(1, Ordering::AcqRel);
     }
     poke(database);
+}
+
+/// Forgets databases that are not among these.
+pub fn forget_others(databases: &[u32]) {
+    for board in Database::all() {
+        let database = u32::try_from(board.word(DATABASE).load(Ordering::Acquire)).unwrap_or(0);
+        if database != 0 && !databases.contains(&database) && board.manager_pid() == 0 {
+            board.word(HOLDERS).store(0, Ordering::Release);
+            board.forget();
+        }
+    }
 }
 
 /// News for a manager.

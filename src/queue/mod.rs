@@ -20,12 +20,12 @@ pub fn define() {
     slots::define();
 }
 
-pub use board::{Bell, Database, hold, launcher, poke, release, take_pokes};
+pub use board::{Bell, Database, forget_others, launcher, take_pokes};
 pub use claim::{
     Claimed, Cursor, claim, claim_ordered, claim_suspect, discover, next_deferred, promote, recover, release_leases,
 };
 pub use job::{Job, NewJob, Source};
-pub use operate::{Found, Replay, bury_function, cancel, discard, find, replay};
+pub use operate::{Replay, bury_function, cancel, discard, find, replay};
 pub use outbox::{announce_time, enqueue, poke_at_commit, running_job};
 pub use settle::{Failed, settle, take};
 pub use slots::{Assigned, QUEUE, Slot, max_workers, stop_running};

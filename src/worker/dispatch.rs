@@ -26,6 +26,9 @@ pub(super) struct Dispatch {
     flows: BTreeMap<i64, Flow>,
     lanes: BTreeMap<u32, VecDeque<Claimed>>,
     crew: Vec<Worker>,
+    /// Jobs that have yet to be given back: not begun by a worker that has ended, and interrupted with one.
+    untouched: Vec<Claimed>,
+    interrupted: Vec<Claimed>,
     next_lease: i64,
     /// The function that had the last turn.
     turn: i64,
@@ -53,6 +56,8 @@ impl Dispatch {
             flows: BTreeMap::new(),
             lanes: BTreeMap::new(),
             crew: Vec::new(),
+            untouched: Vec::new(),
+            interrupted: Vec::new(),
             // Greater than any lease of a manager before this one, whose workers are gone anyway.
             next_lease: clock::now_us(),
             turn: 0,
@@ -96,26 +101,31 @@ impl Dispatch {
         }
         let (ended, crew) = std::mem::take(&mut self.crew).into_iter().partition(Worker::has_ended);
         self.crew = crew;
-        let left: Vec<Left> = Vec::into_iter(ended)
-            .map(|mut worker: Worker| {
-                if let Some(finished) = worker.finished() {
-                    finished.jobs.iter().for_each(|job| self.forget(job));
-                }
-                worker.bury()
-            })
-            .collect();
-        let untouched: Vec<Claimed> = left.iter().flat_map(|left| left.untouched.clone()).collect();
-        let interrupted: Vec<Claimed> = left.into_iter().filter_map(|left| left.interrupted).collect();
-        if untouched.is_empty() && interrupted.is_empty() {
+        for mut worker in Vec::into_iter(ended) {
+            if let Some(finished) = worker.finished() {
+                finished.jobs.iter().for_each(|job| self.forget(job));
+            }
+            let Left { interrupted, untouched } = worker.bury();
+            self.interrupted.extend(interrupted);
+            self.untouched.extend(untouched);
+        }
+        self.give_back()
+    }
+
+    /// Gives back what is to be given back. What cannot be written now is kept for the next time.
+    fn give_back(&mut self) -> Result<(), PgError> {
+        if self.untouched.is_empty() && self.interrupted.is_empty() {
             return Ok(());
         }
-        let result = super::manager::transaction(|| give_back(&untouched, &interrupted));
-        for job in untouched.iter().chain(&interrupted) {
-            self.forget(job);
+        if super::manager::transaction(|| give_back(&self.untouched, &self.interrupted))?.is_none() {
+            return Ok(());
+        }
+        for job in std::mem::take(&mut self.untouched).into_iter().chain(std::mem::take(&mut self.interrupted)) {
+            self.forget(&job);
             self.flows.entry(job.function_id).or_default().news(job.rank);
         }
         self.suspects = true;
-        result.map(drop)
+        Ok(())
     }
 
     fn forget(&mut self, job: &Claimed) {
@@ -352,12 +362,10 @@ impl Dispatch {
                 worker.terminate();
             }
         }
+        self.untouched.extend(std::mem::take(&mut self.lanes).into_values().flatten());
         self.reap()?;
-        if self.crew.is_empty() {
-            let waiting: Vec<Claimed> = std::mem::take(&mut self.lanes).into_values().flatten().collect();
-            super::manager::transaction(|| give_back(&waiting, &[]))?;
-        }
-        Ok(self.crew.is_empty())
+        self.give_back()?;
+        Ok(self.crew.is_empty() && self.untouched.is_empty() && self.interrupted.is_empty())
     }
 }
 

@@ -62,13 +62,14 @@ fn run(_argument: u64) -> Result<(), PgError> {
         let is_stale = scanned.is_none_or(|at| at.elapsed() >= RESCAN);
         if is_stale || pokes.as_ref().is_none_or(|pokes| !pokes.is_empty()) {
             let databases = transaction::run(|| Ok(background::databases()))?;
-            posts.retain(|oid, post| post.is_running() || databases.iter().any(|(found, _)| found == oid));
+            posts.retain(|oid, _| databases.iter().any(|(found, _)| found == oid));
             for (oid, _) in &databases {
                 let post = posts.entry(*oid).or_insert_with(Post::new);
                 if pokes.as_ref().is_none_or(|pokes| pokes.contains(oid)) {
                     post.due = Some(Instant::now());
                 }
             }
+            queue::forget_others(&databases.iter().map(|(oid, _)| *oid).collect::<Vec<u32>>());
             scanned = Some(Instant::now());
         }
         for (oid, post) in &mut posts {

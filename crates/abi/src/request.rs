@@ -46,6 +46,35 @@ pub struct Invoke<'a> {
     pub catch: bool,
 }
 
+/// `fn_enqueue`: a call of another function after commit.
+#[derive(Debug, Deserialize)]
+pub struct Enqueue<'a> {
+    /// The function.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// Its input; an empty object when it is left out.
+    #[serde(borrow, default)]
+    pub input: Option<&'a RawValue>,
+    /// When it may run, as PostgreSQL reads a timestamp; now when it is left out.
+    #[serde(borrow, default)]
+    pub run_at: Option<Cow<'a, str>>,
+    /// How long it waits at least, in milliseconds, counted from `run_at` or now.
+    #[serde(default)]
+    pub delay_ms: Option<u32>,
+    /// Higher is earlier: a point is worth a minute of waiting.
+    #[serde(default)]
+    pub priority: i32,
+    /// Jobs of one function and key run one at a time, in order.
+    #[serde(borrow, default)]
+    pub ordering_key: Option<Cow<'a, str>>,
+    /// While a job of this key waits or runs, no other is made.
+    #[serde(borrow, default)]
+    pub dedupe_key: Option<Cow<'a, str>>,
+    /// As for [`Query`].
+    #[serde(default = "yes")]
+    pub catch: bool,
+}
+
 /// `env`: one environment value.
 #[derive(Debug, Deserialize)]
 pub struct Env<'a> {
