@@ -5,4 +5,7 @@
 
 #![allow(dead_code, reason = "x")]
 mod enqueue;
+mod hooks;
 mod house;
+mod order;
+mod places;

@@ -3,7 +3,8 @@
 use alyx_tests::{Db, guests_folder};
 use std::path::{Path, PathBuf};
 
-fn example(name: &str) -> PathBuf {
+/// The folder of an example.
+pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
 }
 
@@ -15,7 +16,8 @@ fn bound(label: &str) -> Db {
     db
 }
 
-fn run_script(db: &Db, name: &str, script: &str) -> String {
+/// Runs a script of an example as its README says, in the example's folder; what psql printed.
+pub(crate) fn run_script(db: &Db, name: &str, script: &str) -> String {
     let wasm = guests_folder().join(format!("{name}.wasm"));
     assert!(wasm.exists(), "{} is missing: `cargo xtask test` builds it", wasm.display());
     let output = db

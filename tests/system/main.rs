@@ -9,6 +9,7 @@ mod errors;
 mod escalation;
 mod events;
 mod examples;
+mod examples_preloaded;
 mod hooks;
 mod interrupts;
 mod limits;
