@@ -140,7 +140,9 @@ CREATE FUNCTION fn_enqueue(name text, input jsonb DEFAULT '{}', run_at timestamp
                            ordering_key text DEFAULT NULL, dedupe_key text DEFAULT NULL) RETURNS uuid
 LANGUAGE sql VOLATILE AS $$
     SELECT (alyx._enqueue(fn_enqueue.name, fn_enqueue.input, pg_catalog.jsonb_build_object(
-        'run_at_us', (EXTRACT(epoch FROM fn_enqueue.run_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8,
+        'run_at_us', CASE WHEN pg_catalog.isfinite(fn_enqueue.run_at)
+                          THEN (EXTRACT(epoch FROM fn_enqueue.run_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 END,
+        'is_endless', NOT pg_catalog.isfinite(fn_enqueue.run_at),
         'priority', fn_enqueue.priority, 'ordering_key', fn_enqueue.ordering_key, 'dedupe_key', fn_enqueue.dedupe_key))
         OPERATOR(pg_catalog.->>) 'id')::pg_catalog.uuid
 $$;

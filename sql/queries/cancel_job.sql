@@ -1,5 +1,6 @@
+-- Claimed or not: a worker that has yet to begin it finds its claim gone.
 WITH waiting AS (
-    DELETE FROM alyx._job j WHERE j.id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid AND j.lease IS NULL RETURNING j.*
+    DELETE FROM alyx._job j WHERE j.id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid RETURNING j.*
 ), deferred AS (
     DELETE FROM alyx._deferred d WHERE d.id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid RETURNING d.*
 ), gone AS (

@@ -16,6 +16,7 @@ pub(super) fn enqueue(call: &mut Call<'_>) -> Result<Reply, PgError> {
     #[derive(Deserialize)]
     struct Options {
         run_at_us: Option<i64>,
+        is_endless: Option<bool>,
         priority: Option<i32>,
         ordering_key: Option<String>,
         dedupe_key: Option<String>,
@@ -29,6 +30,11 @@ pub(super) fn enqueue(call: &mut Call<'_>) -> Result<Reply, PgError> {
     call.bytes(2, TypeId::JSONB, &mut options)?;
     let options: Options = serde_json::from_slice(&options)
         .map_err(|error| Error::InvalidArgument { message: error.to_string(), hint: None })?;
+    if options.is_endless == Some(true) {
+        return Err(
+            Error::InvalidArgument { message: "argument \"run_at\" must be finite".to_owned(), hint: None }.into()
+        );
+    }
     let order = invoke::Order {
         run_at_us: options.run_at_us,
         priority: options.priority.unwrap_or(0),

@@ -86,10 +86,11 @@ impl Function {
 struct Cache {
     generation: u64,
     functions: HashMap<String, Rc<Function>>,
+    names: HashMap<i64, String>,
 }
 
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache { generation: 0, functions: HashMap::new() });
+    static CACHE: RefCell<Cache> = RefCell::new(Cache { generation: 0, functions: HashMap::new(), names: HashMap::new() });
 }
 
 /// Runs catalog SQL with the rights of the extension's owner.
@@ -110,6 +111,7 @@ pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
         if cache.generation != generation {
             cache.generation = generation;
             cache.functions.clear();
+            cache.names.clear();
         }
         cache.functions.get(name).cloned()
     });
@@ -121,6 +123,7 @@ pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
         let mut cache = cache.borrow_mut();
         // Reading may have taken in invalidations: then what was read belongs to an older generation.
         if cache.generation == inval::functions() {
+            cache.names.insert(function.id, name.to_owned());
             cache.functions.insert(name.to_owned(), Rc::clone(&function));
         }
     });
@@ -131,8 +134,8 @@ pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
 pub fn find_by_id(id: i64) -> Result<Option<Rc<Function>>, PgError> {
     let generation = inval::functions();
     let known = CACHE.with_borrow(|cache| {
-        let functions = (cache.generation == generation).then_some(&cache.functions)?;
-        functions.values().find(|function| function.id == id).cloned()
+        let name = cache.names.get(&id).filter(|_| cache.generation == generation)?;
+        cache.functions.get(name).filter(|function| function.id == id).cloned()
     });
     if known.is_some() {
         return Ok(known);

@@ -243,7 +243,7 @@ pub fn wait(timeout_ms: u64) -> Result<(), PgError> {
 /// Tells the statistics collector what this process has done to tables, so that autovacuum comes.
 pub fn report_table_statistics() {
     // SAFETY: between transactions.
-    unsafe { pg_sys::pgstat_report_stat(false) };
+    unsafe { pg_sys::pgstat_report_stat(true) };
 }
 
 /// Ends a process of this server in good order.

@@ -32,8 +32,9 @@ pub fn iso_utc(unix_s: i64) -> Result<String, PgError> {
 
 /// Reads a timestamp as Postgres does, in microseconds since 1970.
 pub fn parse_us(text: &str) -> Result<i64, PgError> {
-    let sql = "SELECT (EXTRACT(epoch FROM $1::pg_catalog.timestamptz) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8";
+    let sql = "SELECT (EXTRACT(epoch FROM t) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 \
+               FROM (SELECT $1::pg_catalog.timestamptz AS t) q WHERE pg_catalog.isfinite(t)";
     let rows = spi::query_kept(sql, &[Param::Text(Some(text))])?;
     let us = rows.into_iter().flatten().next().and_then(Cell::parse);
-    us.ok_or_else(|| PgError::new(SqlState::new(b"22007"), "time expected"))
+    us.ok_or_else(|| PgError::new(SqlState::new(b"22023"), "time must be finite"))
 }

@@ -24,6 +24,19 @@ pub fn apply_settings_of(role: Role) -> Result<(), PgError> {
     Ok(())
 }
 
+/// Takes away what a database's or a role's settings could do to the rows that we keep there: ours are ordinary
+/// transactions, whatever the defaults for users are. Until RESET, which goes back to the same.
+pub fn settle_defaults() -> Result<(), PgError> {
+    let ours = [("default_transaction_isolation", "read committed"), ("default_transaction_read_only", "off")];
+    ours.iter().try_for_each(|(name, value)| super::role::set_for_process(name, value))
+}
+
+/// Makes commits of this process durable on this machine, also where the server's setting is weaker.
+pub fn commit_durably() -> Result<(), PgError> {
+    let is_weaker = super::backend::setting("synchronous_commit").is_some_and(|value| value == "off");
+    if is_weaker { super::role::set_for_process("synchronous_commit", "local") } else { Ok(()) }
+}
+
 /// Forgets a cancel that came when nothing ran.
 pub fn forget_cancel() {
     // SAFETY: a sig_atomic_t flag, read at the next check for interrupts only.

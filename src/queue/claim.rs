@@ -174,6 +174,7 @@ impl Job {
             attempt: next().parse()?,
             conflicts: next().parse()?,
             age_ms: next().parse()?,
+            dedupe_key: next().some(),
         })
     }
 }

@@ -86,6 +86,8 @@ pub struct Job {
     pub conflicts: i32,
     /// Milliseconds since it was made.
     pub age_ms: i64,
+    /// The key that it holds until it is done.
+    pub dedupe_key: Option<String>,
 }
 
 impl std::str::FromStr for InvocationId {

@@ -27,7 +27,7 @@ pub use claim::{
 pub use job::{Job, NewJob, Source};
 pub use operate::{Replay, bury_function, cancel, discard, find, replay};
 pub use outbox::{announce_time, enqueue, poke_at_commit, running_job};
-pub use settle::{Failed, settle, take};
+pub use settle::{Failed, finish, settle, take};
 pub use slots::{Assigned, QUEUE, Slot, max_workers, stop_running};
 pub use timetable::{
     NewSchedule, add as add_schedule, fire_due, next_due, owner_of as schedule_owner, preview,

@@ -11,8 +11,6 @@ use crate::record::InvocationId;
 pub struct Found {
     /// Whether it has been given up.
     pub is_dead: bool,
-    /// Whether a worker has it.
-    pub is_running: bool,
     /// The owner of its function; `None` when that has been dropped.
     pub owner: Option<Role>,
     /// The role that made it.
@@ -28,7 +26,6 @@ pub fn find(id: &InvocationId) -> Result<Option<Found>, PgError> {
     let mut next = || cells.next().unwrap_or(Cell::Null);
     Ok(Some(Found {
         is_dead: next().text() == "dead",
-        is_running: next() != Cell::Null,
         owner: next().parse().map(Role::from_oid),
         role: Role::from_oid(next().parse().unwrap_or(0)),
     }))

@@ -62,11 +62,6 @@ pub fn running_job(depth: Option<i32>) {
     RUNNING.set(depth);
 }
 
-/// Whether this process runs a job.
-pub fn is_running_job() -> bool {
-    RUNNING.get().is_some()
-}
-
 /// Makes a job; it is a row at the latest when the statement ends. Gives its id, or the id of the job that holds the
 /// same dedupe key.
 pub fn enqueue(job: NewJob) -> Result<InvocationId, PgError> {
@@ -113,17 +108,18 @@ pub fn enqueue(job: NewJob) -> Result<InvocationId, PgError> {
 fn hold_key(function_id: i64, key: &str, id: &InvocationId) -> Result<Option<InvocationId>, PgError> {
     let id = id.to_string();
     let params = [Param::Big(function_id), Param::Text(Some(key)), Param::Text(Some(&id))];
-    // The holder may be done between the two statements; its key is free then.
+    // Looked for first: a key that is taken should cost no wait for the job that gives it back. The holder may be done
+    // between the two statements; its key is free then.
     for _ in 0..10 {
-        let taken = as_owner(|| spi::query_kept(include_str!("../../sql/queries/take_dedupe_key.sql"), &params))?;
-        if !taken.is_empty() {
-            return Ok(None);
-        }
         let holder = as_owner(|| {
             spi::query_kept(include_str!("../../sql/queries/find_dedupe_key.sql"), params.get(..2).unwrap_or_default())
         })?;
         if let Some(holder) = holder.into_iter().flatten().next().and_then(Value::parse) {
             return Ok(Some(holder));
+        }
+        let taken = as_owner(|| spi::query_kept(include_str!("../../sql/queries/take_dedupe_key.sql"), &params))?;
+        if !taken.is_empty() {
+            return Ok(None);
         }
     }
     Err(Error::Internal(format!("dedupe key \"{key}\" is taken by no job")).into())

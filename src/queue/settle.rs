@@ -18,6 +18,15 @@ pub fn take(id: &InvocationId, lease: i64) -> Result<Option<Job>, PgError> {
     Ok(rows.into_iter().next().and_then(Job::from_row))
 }
 
+/// The last of a job that was done, in the transaction that did it: who asks for its dedupe key should not have to wait
+/// for the function.
+pub fn finish(job: &Job) -> Result<(), PgError> {
+    let Some(key) = &job.dedupe_key else { return Ok(()) };
+    let id = job.id.to_string();
+    let params = [Param::Big(job.function_id), Param::Text(Some(key)), Param::Text(Some(&id))];
+    as_owner(|| spi::query_kept(include_str!("../../sql/queries/free_dedupe_key.sql"), &params)).map(drop)
+}
+
 /// How an attempt ended that did not succeed.
 pub struct Failed<'a> {
     /// The job.

@@ -25,7 +25,10 @@ const FINISHED: usize = 7;
 const RETIRED: usize = 8;
 const CANCELLED: usize = 9;
 const BUSY_US: usize = 10;
-const FIRST_JOB: usize = 11;
+const RUNNING_HIGH: usize = 11;
+const RUNNING_LOW: usize = 12;
+const RUNNING_LEASE: usize = 13;
+const FIRST_JOB: usize = 14;
 const JOB_WORDS: usize = 3;
 const STRIDE: usize = FIRST_JOB + JOB_WORDS * QUEUE;
 
@@ -160,13 +163,8 @@ impl Slot {
             high.store((id >> 64) as u64, Ordering::Relaxed);
             low.store(id as u64, Ordering::Relaxed);
         }
-        lease.store(job.1.cast_unsigned(), Ordering::Relaxed);
+        lease.store(job.1.cast_unsigned(), Ordering::Release);
         self.set(ASSIGNED, number + 1);
-    }
-
-    fn job(self, number: u64) -> Assigned {
-        let [high, low, lease] = self.job_words(number).map(|word| word.load(Ordering::Relaxed));
-        (InvocationId((u128::from(high) << 64 | u128::from(low)).to_be_bytes()), lease.cast_signed())
     }
 
     /// Wakes the worker.
@@ -174,14 +172,32 @@ impl Slot {
         wake(self.get(LATCH));
     }
 
-    /// The worker's next job, which counts as started.
+    /// The worker's next job, which counts as started. Those that were taken back are passed over.
     pub fn start_next(self) -> Option<Assigned> {
-        let number = self.get(STARTED);
-        (number < self.get(ASSIGNED)).then(|| {
-            let job = self.job(number);
+        loop {
+            let number = self.get(STARTED);
+            if number >= self.get(ASSIGNED) {
+                return None;
+            }
+            let [high, low, lease] = self.job_words(number);
+            // Whoever finds the lease has the job: the manager may be taking it back right now.
+            let lease = lease.swap(0, Ordering::AcqRel);
+            let (high, low) = (high.load(Ordering::Relaxed), low.load(Ordering::Relaxed));
+            self.set(RUNNING_HIGH, high);
+            self.set(RUNNING_LOW, low);
+            self.set(RUNNING_LEASE, lease);
             self.set(STARTED, number + 1);
-            job
-        })
+            if lease != 0 {
+                return Some((id_of(high, low), lease.cast_signed()));
+            }
+            self.finish(0);
+        }
+    }
+
+    /// Takes back the job of this number, counted from the worker's first; `false` when it has been started.
+    pub fn take_back(self, number: u64) -> bool {
+        let [_, _, lease] = self.job_words(number);
+        lease.swap(0, Ordering::AcqRel) != 0
     }
 
     /// The job that was started is done, one way or another, after so many microseconds.
@@ -219,10 +235,11 @@ impl Slot {
     /// The worker that runs this job now; it is told that the job is cancelled. The signal follows.
     fn cancel(id: &InvocationId) -> Option<Self> {
         Self::all().find(|slot| {
-            let started = slot.get(STARTED);
-            let runs = started > slot.get(FINISHED) && slot.job(started - 1).0 == *id;
+            let runs = slot.get(STARTED) > slot.get(FINISHED)
+                && id_of(slot.get(RUNNING_HIGH), slot.get(RUNNING_LOW)) == *id
+                && slot.get(RUNNING_LEASE) != 0;
             if runs {
-                slot.set(CANCELLED, slot.job(started - 1).1.cast_unsigned());
+                slot.set(CANCELLED, slot.get(RUNNING_LEASE));
             }
             runs
         })
@@ -232,4 +249,8 @@ impl Slot {
     pub fn is_cancelled(self, lease: i64) -> bool {
         self.get(CANCELLED) == lease.cast_unsigned()
     }
+}
+
+fn id_of(high: u64, low: u64) -> InvocationId {
+    InvocationId((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
 }

@@ -1,9 +1,13 @@
 //! The workers of one manager: starting them, giving them jobs, learning what they have done and what they left undone.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::pg::background::{self, Child, ChildState, Start};
 use crate::queue::{Claimed, QUEUE, Slot};
+
+/// How long jobs wait behind one that takes long, before they are given to somebody else.
+pub(super) const STUCK_AFTER: Duration = Duration::from_millis(25);
 
 /// One worker, as its manager sees it.
 #[derive(Debug)]
@@ -12,9 +16,11 @@ pub(super) struct Worker {
     child: Child,
     /// The role that it runs jobs as.
     pub(super) role: u32,
-    /// Jobs that it was given and has not finished, oldest first.
-    hand: VecDeque<Claimed>,
+    /// Jobs that it was given and has not finished, oldest first; `None` for those that were taken back.
+    hand: VecDeque<Option<Claimed>>,
     seen: (u64, u64),
+    /// How many it had started when that number last changed, and when that was.
+    started: (u64, Instant),
     is_retired: bool,
 }
 
@@ -46,7 +52,15 @@ impl Worker {
             argument: u64::try_from(slot.number()).unwrap_or(0),
         };
         match background::start(&start) {
-            Some(child) => Ok(Self { slot, child, role, hand: VecDeque::new(), seen: (0, 0), is_retired: false }),
+            Some(child) => Ok(Self {
+                slot,
+                child,
+                role,
+                hand: VecDeque::new(),
+                seen: (0, 0),
+                started: (0, Instant::now()),
+                is_retired: false,
+            }),
             None => {
                 slot.free();
                 Err(false)
@@ -62,18 +76,18 @@ impl Worker {
 
     /// Jobs that it has.
     pub(super) fn in_hand(&self) -> usize {
-        self.hand.len()
+        self.hand.iter().flatten().count()
     }
 
     /// Whether it has a job that must run alone.
     pub(super) fn has_suspect(&self) -> bool {
-        self.hand.iter().any(|job| job.crashes > 0)
+        self.hand.iter().flatten().any(|job| job.crashes > 0)
     }
 
     /// Gives it a job; [`Worker::wake`] follows.
     pub(super) fn give(&mut self, job: Claimed) {
         self.slot.assign((job.id, job.lease));
-        self.hand.push_back(job);
+        self.hand.push_back(Some(job));
     }
 
     /// Wakes it.
@@ -102,7 +116,29 @@ impl Worker {
         let since_us = busy_us.saturating_sub(self.seen.1);
         self.seen = (jobs, busy_us);
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.hand.len());
-        Some(Finished { jobs: self.hand.drain(..count).collect(), busy_us: since_us })
+        Some(Finished { jobs: self.hand.drain(..count).flatten().collect(), busy_us: since_us })
+    }
+
+    /// Whether jobs wait behind the one that it runs.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.in_hand() > 1
+    }
+
+    /// Takes back the jobs that wait behind one that has been running for long.
+    pub(super) fn take_back(&mut self) -> Vec<Claimed> {
+        let started = self.slot.started();
+        if started != self.started.0 {
+            self.started = (started, Instant::now());
+        }
+        if self.started.1.elapsed() < STUCK_AFTER {
+            return Vec::new();
+        }
+        let (slot, first) = (self.slot, self.seen.0);
+        let numbers = (first..).zip(self.hand.iter_mut());
+        numbers
+            .filter(|(number, job)| *number >= started && job.is_some() && slot.take_back(*number))
+            .filter_map(|(_, job)| job.take())
+            .collect()
     }
 
     /// Whether its process is gone.
@@ -118,9 +154,9 @@ impl Worker {
     /// Takes what a worker that has ended left; its slot is free afterwards.
     pub(super) fn bury(mut self) -> Left {
         let has_begun = self.slot.started() > self.seen.0;
-        let interrupted = if has_begun { self.hand.pop_front() } else { None };
+        let interrupted = if has_begun { self.hand.pop_front().flatten() } else { None };
         self.slot.free();
-        Left { interrupted, untouched: self.hand.into() }
+        Left { interrupted, untouched: self.hand.into_iter().flatten().collect() }
     }
 }
 

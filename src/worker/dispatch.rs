@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use super::crew::{Left, Worker};
+use super::crew::{Left, STUCK_AFTER, Worker};
 use super::flow::Flow;
 use crate::catalog::{self, Function};
 use crate::pg::backend::{Level, report};
@@ -99,6 +99,11 @@ impl Dispatch {
                 }
             }
         }
+        for worker in &mut self.crew {
+            for job in worker.take_back().into_iter().rev() {
+                self.lanes.entry(job.runs_as).or_default().push_front(job);
+            }
+        }
         let (ended, crew) = std::mem::take(&mut self.crew).into_iter().partition(Worker::has_ended);
         self.crew = crew;
         for mut worker in Vec::into_iter(ended) {
@@ -117,15 +122,32 @@ impl Dispatch {
         if self.untouched.is_empty() && self.interrupted.is_empty() {
             return Ok(());
         }
-        if super::manager::transaction(|| give_back(&self.untouched, &self.interrupted))?.is_none() {
-            return Ok(());
-        }
-        for job in std::mem::take(&mut self.untouched).into_iter().chain(std::mem::take(&mut self.interrupted)) {
-            self.forget(&job);
-            self.flows.entry(job.function_id).or_default().news(job.rank);
-        }
         self.suspects = true;
-        Ok(())
+        let ids: Vec<_> = self.untouched.iter().map(|job| job.id).collect();
+        if !ids.is_empty() {
+            if super::manager::transaction(|| queue::release_leases(&ids))?.is_none() {
+                return Ok(());
+            }
+            std::mem::take(&mut self.untouched).iter().for_each(|job| self.returned(job));
+        }
+        // Each on its own: one that cannot be settled holds up no other, and is tried again.
+        let mut problem = Ok(());
+        for job in std::mem::take(&mut self.interrupted) {
+            match super::manager::transaction(|| settle_interrupted(&job)) {
+                Ok(Some(())) => self.returned(&job),
+                Ok(None) => self.interrupted.push(job),
+                Err(error) => {
+                    self.interrupted.push(job);
+                    problem = Err(error);
+                }
+            }
+        }
+        problem
+    }
+
+    fn returned(&mut self, job: &Claimed) {
+        self.forget(job);
+        self.flows.entry(job.function_id).or_default().news(job.rank);
     }
 
     fn forget(&mut self, job: &Claimed) {
@@ -340,8 +362,10 @@ impl Dispatch {
 
     /// When it has to look again though nobody wakes it, in microseconds since 1970.
     pub(super) fn next_us(&self) -> Option<i64> {
+        let stuck_us = i64::try_from(STUCK_AFTER.as_micros()).unwrap_or(0);
+        let stuck = self.crew.iter().any(Worker::has_waiting).then(|| clock::now_us() + stuck_us);
         let no_room = (!self.lanes.is_empty() && self.no_room_until_us > 0).then_some(self.no_room_until_us);
-        [no_room, self.limited_until_us].into_iter().flatten().min()
+        [no_room, self.limited_until_us, stuck].into_iter().flatten().min()
     }
 
     /// There may be jobs that the server went down with.
@@ -377,22 +401,13 @@ fn claim_suspect(lease: i64) -> Result<Option<Claimed>, PgError> {
     Ok(Some(job))
 }
 
-/// Untouched jobs are as they were before they were claimed. An interrupted one counts its attempt and comes again.
-fn give_back(untouched: &[Claimed], interrupted: &[Claimed]) -> Result<(), PgError> {
-    let ids: Vec<_> = untouched.iter().map(|job| job.id).collect();
-    if !ids.is_empty() {
-        queue::release_leases(&ids)?;
-    }
-    for job in interrupted {
-        let error = PgError::new(SqlState::new(b"57P01"), "the worker was ended while it was running the job");
-        let next = match job.attempt < MAX_INTERRUPTIONS {
-            true => alyx_schedule::Next::RetryAfter { ms: 0 },
-            false => alyx_schedule::Next::Dead { reason: alyx_schedule::Reason::AttemptsExhausted },
-        };
-        queue::settle(
-            &queue::Failed { id: &job.id, lease: job.lease, attempt: job.attempt, error: &error, function: None },
-            next,
-        )?;
-    }
-    Ok(())
+/// A job whose worker was ended counts the attempt and comes again.
+fn settle_interrupted(job: &Claimed) -> Result<(), PgError> {
+    let error = PgError::new(SqlState::new(b"57P01"), "the worker was ended while it was running the job");
+    let next = match job.attempt < MAX_INTERRUPTIONS {
+        true => alyx_schedule::Next::RetryAfter { ms: 0 },
+        false => alyx_schedule::Next::Dead { reason: alyx_schedule::Reason::AttemptsExhausted },
+    };
+    let failed = queue::Failed { id: &job.id, lease: job.lease, attempt: job.attempt, error: &error, function: None };
+    queue::settle(&failed, next)
 }

@@ -10,8 +10,8 @@ use crate::queue::Cursor;
 const BATCH_US: f64 = 100_000.0;
 /// Most jobs of one function in one claim.
 const LARGEST_CLAIM: u32 = 128;
-/// Jobs claimed at once of a function that has not run yet.
-const FIRST_CLAIM: u32 = 16;
+/// A job that takes longer is slow: its function leaves one worker to others.
+const SLOW_US: f64 = 1_000_000.0;
 
 /// The jobs of one function.
 #[derive(Debug)]
@@ -74,8 +74,9 @@ impl Flow {
 
     /// Jobs of this function that a worker should have in hand, of `at_most`.
     pub(super) fn per_worker(&self, at_most: u64) -> u64 {
+        // Nobody waits behind a job of which it is not known how long it takes.
         if self.run_us == 0.0 {
-            return at_most.min(u64::from(FIRST_CLAIM));
+            return at_most.min(1);
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let jobs = (BATCH_US / self.run_us.max(1.0)).clamp(1.0, 1e6) as u64;
@@ -87,6 +88,10 @@ impl Flow {
         let workers = u64::try_from(workers).unwrap_or(1).max(1);
         let batch = self.per_worker(u64::from(LARGEST_CLAIM)).saturating_mul(workers);
         let mut allowed = u32::try_from(batch).unwrap_or(LARGEST_CLAIM).min(LARGEST_CLAIM);
+        if self.run_us == 0.0 || self.run_us > SLOW_US {
+            let all_but_one = u32::try_from(workers.saturating_sub(1).max(1)).unwrap_or(1);
+            allowed = allowed.min(all_but_one.saturating_sub(self.in_flight));
+        }
         if let Some(limit) = manifest.concurrency {
             allowed = allowed.min(limit.saturating_sub(self.in_flight));
         }

@@ -11,7 +11,7 @@ use super::dispatch::Dispatch;
 use super::upkeep::Upkeep;
 use crate::pg::backend::{Level, report};
 use crate::pg::background::{self, wait};
-use crate::pg::{PgError, clock, inval, shmem, transaction};
+use crate::pg::{PgError, clock, inval, session, shmem, transaction};
 use crate::queue::{self, Bell, Database};
 use crate::settings;
 
@@ -43,6 +43,9 @@ fn run(argument: u64) -> Result<(), PgError> {
     background::end_on_request();
     background::connect(database)?;
     background::show_name("alyx manager")?;
+    session::settle_defaults()?;
+    // An attempt must have been counted before it can bring the server down.
+    session::commit_durably()?;
     if !is_installed() {
         if let Some(board) = Database::find(database) {
             board.forget();

@@ -13,8 +13,10 @@ use alyx_schedule::{Failure, JobSoFar, Next, RetryPolicy, after_failure};
 use crate::catalog;
 use crate::error::Error;
 use crate::invoke;
+use crate::pg::backend::{Level, report};
 use crate::pg::background::{self, wait};
-use crate::pg::{PgError, Role, session, shmem, transaction};
+use crate::pg::interrupt::{self, SqlScope, Watch};
+use crate::pg::{PgError, Role, SqlState, session, shmem, transaction};
 use crate::queue::{self, Assigned, Database, Failed, Job, Slot, Source};
 use crate::settings;
 
@@ -44,6 +46,7 @@ fn run(argument: u64) -> Result<(), PgError> {
         session::apply_settings_of(role)?;
         Ok((role.name(), role.is_superuser()))
     })?;
+    session::settle_defaults()?;
     background::become_role(role, is_superuser);
     background::show_name(&format!("alyx worker: {name}"))?;
     if !slot.begin(shmem::process_id(), background::latch()) {
@@ -82,11 +85,14 @@ fn run(argument: u64) -> Result<(), PgError> {
 fn run_one(role: Role, slot: Slot, (id, lease): Assigned) -> Result<bool, PgError> {
     session::forget_cancel();
     let mut so_far = None;
-    let result = transaction::run_as(role, || {
-        let Some(job) = queue::take(&id, lease)? else { return Ok(()) };
-        let job = so_far.insert(Attempt::new(job));
-        queue::running_job(Some(job.job.depth));
-        job.run(role)
+    let result = within_limit(|| {
+        transaction::run_as(role, || {
+            let Some(job) = queue::take(&id, lease)? else { return Ok(()) };
+            let attempt = so_far.insert(Attempt::new(job));
+            queue::running_job(Some(attempt.job.depth));
+            attempt.run(role)?;
+            queue::finish(&attempt.job)
+        })
     });
     queue::running_job(None);
     if let Err(error) = result {
@@ -95,6 +101,24 @@ fn run_one(role: Role, slot: Slot, (id, lease): Assigned) -> Result<bool, PgErro
         transaction::run(|| settle(&id, lease, so_far.as_ref(), &error, cancelled))?;
     }
     session::clean_up()
+}
+
+/// The function has its own limit. This one is for what else runs in its transaction, deferred triggers above all.
+fn within_limit<T>(work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgError> {
+    let limit_ms = settings::max_timeout_ms().saturating_mul(2);
+    let watch = Watch::start(limit_ms);
+    let sql = SqlScope::open();
+    let result = work();
+    let is_late = interrupt::has_expired();
+    drop(sql);
+    drop(watch);
+    match result {
+        Err(mut error) if is_late && error.sqlstate == SqlState::new(b"57014") => {
+            error.message = format!("the job's transaction took longer than {limit_ms} ms");
+            Err(error)
+        }
+        other => other,
+    }
 }
 
 /// A job on its way.
@@ -154,7 +178,7 @@ fn check_rights(job: &Job, function: &catalog::Function, role: Role) -> Result<(
     }
     if function.role_for(job.role) != role {
         // The function's owner or its manifest has changed since the job was claimed.
-        return Err(PgError::new(crate::pg::SqlState::new(b"40001"), "the job's role has changed"));
+        return Err(PgError::new(SqlState::new(b"40001"), "the job's role has changed"));
     }
     // Whether a trigger may run its function was asked when the trigger was made, as Postgres does it.
     if job.source != Source::Database && !function.may_be_called_by(job.role) {
@@ -192,6 +216,15 @@ fn settle(
     };
     let next: Next = after_failure(&so_far, &failure, &policy, session::random());
     let function = attempt.and_then(|attempt| attempt.function.as_deref());
+    if let Next::Dead { reason } = next {
+        let name = function.unwrap_or("(unknown)");
+        let (tries, reason) = (so_far.attempt, reason.as_str());
+        let message = format!(
+            "alyx_functions: job {id} of function \"{name}\" is dead ({reason}) after attempt {tries}: {}",
+            error.message
+        );
+        report(Level::Log, &message)?;
+    }
     let attempt = i32::try_from(so_far.attempt).unwrap_or(i32::MAX);
     queue::settle(&Failed { id, lease, attempt, error, function }, next)
 }
