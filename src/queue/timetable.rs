@@ -178,6 +178,24 @@ pub fn start(is_boot: bool) -> Result<(), PgError> {
     if is_boot {
         as_owner(|| spi::run(include_str!("../../sql/queries/start_schedules.sql"), &[]))?;
     }
+    // Not before the last instant that has fired: the clock may have been set back while the server was down.
+    move_future(|schedule, zone, anchor_s, previous_s, now_s| {
+        schedule.next_after(now_s.max(previous_s.unwrap_or(now_s)), anchor_s, zone)
+    })
+}
+
+/// After the clock was set back: what goes by the calendar comes at its time, which has come once already for the
+/// instants in between. What comes every so often goes on at its pace.
+pub fn clock_set_back() -> Result<(), PgError> {
+    move_future(
+        |schedule, zone, anchor_s, _, now_s| {
+            if schedule.is_grid() { schedule.next_after(now_s, anchor_s, zone) } else { None }
+        },
+    )
+}
+
+/// Moves schedules that are not due yet to where `next` says; `None` leaves one where it is.
+fn move_future(next: impl Fn(&Schedule, &Zone, i64, Option<i64>, i64) -> Option<i64>) -> Result<(), PgError> {
     let rows = as_owner(|| spi::query(include_str!("../../sql/queries/future_schedules.sql"), &[]))?;
     let now_s = clock::now_us() / 1_000_000;
     let (mut ids, mut nexts) = (Vec::new(), Vec::new());
@@ -186,9 +204,11 @@ pub fn start(is_boot: bool) -> Result<(), PgError> {
         let mut cell = || cells.next().unwrap_or(Cell::Null);
         let (Some(id), cron, timezone) = (cell().parse::<i64>(), cell().text(), cell().text()) else { continue };
         let (Some(anchor_s), Some(stored_s)) = (cell().parse::<i64>(), cell().parse::<i64>()) else { continue };
+        let previous_s = cell().parse();
         // A row that cannot be read is told of when it is due.
         let Ok((schedule, zone)) = parse(&cron, &timezone) else { continue };
-        if let Some(next_s) = schedule.next_after(now_s, anchor_s, &zone).filter(|next| *next != stored_s) {
+        let next = next(&schedule, &zone, anchor_s, previous_s, now_s);
+        if let Some(next_s) = next.filter(|next| *next != stored_s) {
             ids.push(id);
             nexts.push(next_s);
         }

@@ -20,6 +20,8 @@ crate::process!(alyx_manager_main, run);
 /// Before a step that failed is tried again, in milliseconds.
 const FIRST_PAUSE_MS: u64 = 100;
 const LONGEST_PAUSE_MS: u64 = 60_000;
+/// The wall clock is corrected all the time; this much is a step.
+const CLOCK_JITTER_US: i64 = 1_000_000;
 /// How long workers may take to end by themselves.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -80,6 +82,8 @@ struct Manager {
     schedule_us: Option<i64>,
     last_poll: Instant,
     poll_every: Duration,
+    /// The last look at both clocks: how long ago, and what the wall clock said.
+    clocks: (Instant, i64),
     pause_ms: u64,
 }
 
@@ -105,6 +109,7 @@ impl Manager {
             schedule_us: None,
             last_poll: began,
             poll_every,
+            clocks: (began, clock::now_us()),
             pause_ms: 0,
         };
         manager.look_around()?;
@@ -150,6 +155,7 @@ impl Manager {
         if !settings::enabled() {
             return Ok(());
         }
+        self.compare_clocks()?;
         let now_us = clock::now_us();
         if self.schedule_us.is_some_and(|due| due <= now_us) {
             self.fire()?;
@@ -159,6 +165,20 @@ impl Manager {
         }
         self.dispatch.claim()?;
         self.dispatch.feed()
+    }
+
+    /// Whether the wall clock was set back since the last look.
+    fn compare_clocks(&mut self) -> Result<(), PgError> {
+        let (then, then_us) = std::mem::replace(&mut self.clocks, (Instant::now(), clock::now_us()));
+        let passed_us = i64::try_from(self.clocks.0.duration_since(then).as_micros()).unwrap_or(i64::MAX);
+        let back_us = passed_us - (self.clocks.1 - then_us);
+        if back_us > CLOCK_JITTER_US {
+            let message = format!("alyx_functions: the clock was set back by {} s", back_us / 1_000_000);
+            report(Level::Log, &message)?;
+            transaction(queue::clock_set_back)?;
+            self.look_at_clock()?;
+        }
+        Ok(())
     }
 
     /// The slow poll: what nobody told of (a prepared transaction that was committed, a wake-up that was lost).

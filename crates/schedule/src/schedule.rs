@@ -82,6 +82,12 @@ impl Schedule {
         }
     }
 
+    /// Whether this is a grid of equal distances (`@every`), which does not look at the calendar.
+    #[must_use]
+    pub fn is_grid(&self) -> bool {
+        matches!(self.0, Rule::Every(_))
+    }
+
     /// Whether this is due at each start of the server, and at no instant of its own.
     #[must_use]
     pub fn is_reboot(&self) -> bool {
