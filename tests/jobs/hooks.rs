@@ -24,7 +24,11 @@ fn the_manifests_hook_with_when_and_columns() {
     house.wait_until_done(10);
     assert_eq!(house.rows(OPS), ["INSERT|NULL|2"]);
     house.run("BEGIN; UPDATE orders SET status = 'paid' WHERE id = 1");
-    assert_eq!(house.rows("SELECT function, source, status, input #>> '{new,status}' FROM alyx.jobs"), ["notify|database|ready|paid"], "seen in the same transaction");
+    assert_eq!(
+        house.rows("SELECT function, source, status, input #>> '{new,status}' FROM alyx.jobs"),
+        ["notify|database|ready|paid"],
+        "seen in the same transaction"
+    );
     house.run("COMMIT");
     house.wait_until_done(10);
     let event = house.json("SELECT event FROM effects ORDER BY id DESC LIMIT 1");
@@ -32,7 +36,10 @@ fn the_manifests_hook_with_when_and_columns() {
     assert_eq!(event["function"]["name"], "notify");
     let block = &event["database"];
     assert_eq!(block["op"], "UPDATE");
-    assert_eq!((&block["timing"], &block["level"], &block["schema"], &block["table"]), (&"AFTER".into(), &"ROW".into(), &"public".into(), &"orders".into()));
+    assert_eq!(
+        (&block["timing"], &block["level"], &block["schema"], &block["table"]),
+        (&"AFTER".into(), &"ROW".into(), &"public".into(), &"orders".into())
+    );
     assert_eq!(block["old"], serde_json::json!({"id": 1, "status": "open", "total": 7}));
     assert_eq!(block["new"], serde_json::json!({"id": 1, "status": "paid", "total": 7}));
     assert_eq!(block["args"], serde_json::json!([]), "our own mark is not the user's argument");
@@ -57,7 +64,12 @@ fn rolled_back_writes_make_no_jobs() {
     house.refused("INSERT INTO orders VALUES (5), (6), (3)", "23505");
     house.run("INSERT INTO orders VALUES (3), (7) ON CONFLICT DO NOTHING");
     house.wait_until_done(10);
-    assert_eq!(house.value("SELECT string_agg(event #>> '{database,new,id}', ' ' ORDER BY event #>> '{database,new,id}') FROM effects"), "1 3 7");
+    assert_eq!(
+        house.value(
+            "SELECT string_agg(event #>> '{database,new,id}', ' ' ORDER BY event #>> '{database,new,id}') FROM effects"
+        ),
+        "1 3 7"
+    );
 }
 
 #[test]
@@ -100,7 +112,10 @@ fn a_hundred_thousand_rows_in_one_statement() {
     house.run("INSERT INTO orders SELECT i, 'open', i FROM generate_series(1, 100000) i");
     let grown = house.resident_bytes().saturating_sub(before);
     assert!(grown < 64 << 20, "the writer has grown by {grown} bytes");
-    assert_eq!(house.value("SELECT count(*), count(DISTINCT payload::jsonb #>> '{new,id}') FROM alyx._job"), "100000|100000");
+    assert_eq!(
+        house.value("SELECT count(*), count(DISTINCT payload::jsonb #>> '{new,id}') FROM alyx._job"),
+        "100000|100000"
+    );
     house.run("TRUNCATE alyx._job");
 }
 
@@ -123,7 +138,9 @@ fn an_asynchronous_trigger_is_an_after_trigger() {
     house.refused("SELECT fn_attach('task', 'orders', ARRAY['insert'], timing => 'before', mode => 'async')", "22023");
     house.refused("SELECT fn_attach('task', 'v', ARRAY['insert'], timing => 'instead_of', mode => 'async')", "22023");
     for timing in ["before", "instead_of"] {
-        let manifest = format!("hooks:\n  - {{ type: database, source: orders, action: [insert], timing: {timing}, mode: async }}\n");
+        let manifest = format!(
+            "hooks:\n  - {{ type: database, source: orders, action: [insert], timing: {timing}, mode: async }}\n"
+        );
         let refusal = house.deploy_refused("hooked", &guest("task"), &manifest, "22023");
         assert!(refusal.says("line 2"), "{refusal}");
     }
@@ -155,7 +172,11 @@ fn triggers_that_set_each_other_off_come_to_an_end() {
 #[test]
 fn the_hook_follows_its_manifest() {
     let mut house = shop("hook_redeploy");
-    let manifest = |event: &str| format!("hooks:\n  - {{ type: database, source: orders, action: [{event}], timing: after, for_each: row, mode: async }}\n");
+    let manifest = |event: &str| {
+        format!(
+            "hooks:\n  - {{ type: database, source: orders, action: [{event}], timing: after, for_each: row, mode: async }}\n"
+        )
+    };
     house.deploy("notify", &guest("task"), &manifest("insert"));
     house.deploy("notify", &guest("task"), &manifest("delete"));
     house.run("INSERT INTO orders VALUES (1); DELETE FROM orders");
@@ -175,7 +196,10 @@ fn the_writer_needs_no_rights_on_the_function_and_is_whom_it_runs_as() {
     let mut session = house.session_as(&writer);
     session.run(r#"SET request.jwt.claims = '{"sub": "u1"}'; INSERT INTO orders VALUES (1)"#);
     house.wait_until_done(10);
-    assert_eq!(house.value("SELECT role, event #>> '{auth,role}', event #>> '{auth,id}' FROM effects"), format!("{writer}|{writer}|u1"));
+    assert_eq!(
+        house.value("SELECT role, event #>> '{auth,role}', event #>> '{auth,id}' FROM effects"),
+        format!("{writer}|{writer}|u1")
+    );
 }
 
 #[test]

@@ -7,5 +7,8 @@
 mod enqueue;
 mod hooks;
 mod house;
+mod identity;
+mod operate;
 mod order;
 mod places;
+mod retries;

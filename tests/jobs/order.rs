@@ -19,9 +19,14 @@ fn a_job_waits_for_its_time() {
     let mut house = House::new("run_at");
     let id = house.value(r#"SELECT fn_enqueue('task', '{"n": 1}', run_at => clock_timestamp() + '700ms')"#);
     let later = house.value(r#"SELECT fn_enqueue('task', '{"n": 2}', run_at => now() + '1 day')"#);
-    assert_eq!(house.rows("SELECT id, status FROM alyx.jobs ORDER BY run_at"), [format!("{id}|scheduled"), format!("{later}|scheduled")]);
+    assert_eq!(
+        house.rows("SELECT id, status FROM alyx.jobs ORDER BY run_at"),
+        [format!("{id}|scheduled"), format!("{later}|scheduled")]
+    );
     house.wait_for("SELECT n FROM effects", "1");
-    let late = house.value(&format!("SELECT extract(epoch FROM at - (SELECT run_at FROM alyx.jobs WHERE id = '{later}') + '1 day') FROM effects"));
+    let late = house.value(&format!(
+        "SELECT extract(epoch FROM at - (SELECT run_at FROM alyx.jobs WHERE id = '{later}') + '1 day') FROM effects"
+    ));
     let late: f64 = late.parse().expect("seconds");
     assert!((0.6..1.2).contains(&late), "{late} s after it was made");
     assert_eq!(house.rows("SELECT id, status FROM alyx.jobs"), [format!("{later}|scheduled")]);
@@ -71,7 +76,10 @@ fn rows_of_one_statement_keep_their_order() {
     house.run("SELECT fn_enqueue('single', jsonb_build_object('n', i)) FROM generate_series(1, 300) i");
     house.run("SELECT fn_resume('single')");
     house.wait_until_done(20);
-    assert_eq!(house.value("SELECT count(*) FROM (SELECT n < lag(n) OVER (ORDER BY id) AS wrong FROM effects) x WHERE wrong"), "0");
+    assert_eq!(
+        house.value("SELECT count(*) FROM (SELECT n < lag(n) OVER (ORDER BY id) AS wrong FROM effects) x WHERE wrong"),
+        "0"
+    );
 }
 
 #[test]
@@ -87,7 +95,8 @@ fn one_key_at_a_time_and_in_order() {
     assert_eq!(house.value("SELECT count(*) FROM spans"), "60");
     let overlapping = "SELECT count(*) FROM spans a JOIN spans b ON a.k = b.k AND a.n < b.n AND b.began < a.ended";
     assert_eq!(house.value(overlapping), "0", "jobs of a key overlap or are out of order");
-    let beside = "SELECT count(*) > 0 FROM spans a JOIN spans b ON a.k <> b.k AND a.began < b.ended AND b.began < a.ended";
+    let beside =
+        "SELECT count(*) > 0 FROM spans a JOIN spans b ON a.k <> b.k AND a.began < b.ended AND b.began < a.ended";
     assert_eq!(house.value(beside), "t", "keys run beside each other");
     // 15 jobs of 20 ms in each of 4 keys.
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
@@ -104,7 +113,11 @@ fn a_retry_holds_back_its_key_only() {
     house.wait_until_done(10);
     assert_eq!(house.value("SELECT string_agg(n::text, ' ' ORDER BY id) FROM effects WHERE n < 5"), "1 2 3 4");
     assert_eq!(house.value("SELECT string_agg(n::text, ' ' ORDER BY id) FROM effects WHERE n > 4"), "5 6 7 8");
-    assert_eq!(house.value("SELECT max(id) FILTER (WHERE n > 4) < min(id) FILTER (WHERE n < 5) FROM effects"), "t", "key b waited for key a");
+    assert_eq!(
+        house.value("SELECT max(id) FILTER (WHERE n > 4) < min(id) FILTER (WHERE n < 5) FROM effects"),
+        "t",
+        "key b waited for key a"
+    );
     assert_eq!(house.value("SELECT attempt FROM effects WHERE n = 1"), "3");
 }
 
@@ -129,7 +142,12 @@ fn a_dedupe_key_makes_one_job_until_it_is_done() {
         assert_eq!(house.value(&format!(r#"SELECT fn_enqueue('task', '{{"n": {n}}}', dedupe_key => 'k')"#)), first);
     }
     // In one statement, too.
-    assert_eq!(house.value("SELECT count(DISTINCT fn_enqueue('task', '{\"n\": 9}', dedupe_key => 'm')) FROM generate_series(1, 3)"), "1");
+    assert_eq!(
+        house.value(
+            "SELECT count(DISTINCT fn_enqueue('task', '{\"n\": 9}', dedupe_key => 'm')) FROM generate_series(1, 3)"
+        ),
+        "1"
+    );
     house.run("SELECT fn_resume('task')");
     assert_eq!(house.rows_when_done("SELECT n FROM effects ORDER BY n"), ["1", "9"]);
     let second = house.value(r#"SELECT fn_enqueue('task', '{"n": 4}', dedupe_key => 'k')"#);
@@ -153,7 +171,9 @@ fn many_sessions_with_one_dedupe_key_make_one_job() {
     let ids: Vec<String> = thread::scope(|scope| {
         let threads: Vec<_> = sessions
             .into_iter()
-            .map(|mut session| scope.spawn(move || session.value(r#"SELECT fn_enqueue('task', '{"n": 1}', dedupe_key => 'k')"#)))
+            .map(|mut session| {
+                scope.spawn(move || session.value(r#"SELECT fn_enqueue('task', '{"n": 1}', dedupe_key => 'k')"#))
+            })
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("an id")).collect()
     });

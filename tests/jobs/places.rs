@@ -28,7 +28,10 @@ fn copy_makes_a_job_per_row() {
     house.run("CREATE TABLE t (id int); SELECT fn_attach('task', 't', ARRAY['insert'], mode => 'async')");
     let copy = |house: &House, lines: &str| {
         let mut psql = house.server().client_program("psql", house.name());
-        psql.args(["--no-psqlrc", "--command", "COPY t FROM STDIN"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        psql.args(["--no-psqlrc", "--command", "COPY t FROM STDIN"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let mut child = psql.spawn().expect("psql runs");
         child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("psql reads");
         child.wait().expect("psql ends").success()
@@ -54,9 +57,13 @@ fn a_deferred_constraint_trigger_makes_jobs_at_commit() {
     house.run("BEGIN; INSERT INTO t VALUES (1), (2); COMMIT; INSERT INTO t VALUES (3)");
     assert_eq!(house.rows_when_done(NUMBERS), ["1 2 3"]);
     // The asynchronous trigger itself, deferred.
-    house.run("TRUNCATE effects; CREATE TABLE u (id int); SELECT fn_attach('task', 'u', ARRAY['insert'], mode => 'async')");
+    house.run(
+        "TRUNCATE effects; CREATE TABLE u (id int); SELECT fn_attach('task', 'u', ARRAY['insert'], mode => 'async')",
+    );
     let definition = house.value("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'u'::regclass");
-    let deferred = definition.replace("CREATE TRIGGER ", "CREATE CONSTRAINT TRIGGER d_").replace(" FOR EACH ROW", " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW");
+    let deferred = definition
+        .replace("CREATE TRIGGER ", "CREATE CONSTRAINT TRIGGER d_")
+        .replace(" FOR EACH ROW", " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW");
     house.run("SELECT fn_detach('task', 'u')");
     house.run(&deferred);
     house.run("BEGIN; INSERT INTO u SELECT generate_series(1, 5); COMMIT");
@@ -68,7 +75,8 @@ fn a_deferred_constraint_trigger_makes_jobs_at_commit() {
 fn a_guest_makes_jobs_in_its_callers_transaction() {
     let mut house = House::new("from_guest");
     house.deploy("maker", &guest("enqueue"), "");
-    let id = house.json(r#"SELECT maker('{"name": "task", "input": {"n": 1}}')"#)["id"].as_str().expect("an id").to_owned();
+    let id =
+        house.json(r#"SELECT maker('{"name": "task", "input": {"n": 1}}')"#)["id"].as_str().expect("an id").to_owned();
     assert_eq!(house.rows_when_done("SELECT n, job FROM effects"), [format!("1|{id}")]);
     house.run(r#"BEGIN; SELECT maker('{"name": "task", "input": {"n": 2}}'); ROLLBACK"#);
     house.run(r#"SELECT maker('{"name": "task", "input": {"n": 3}, "delay_ms": 200, "ordering_key": "k", "dedupe_key": "d", "priority": 2}')"#);
