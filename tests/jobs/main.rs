@@ -4,10 +4,13 @@
 //! slow poll is set to a minute: whatever relies on the poll instead of on a wake-up fails here.
 
 #![allow(dead_code, reason = "x")]
+mod endings;
 mod enqueue;
 mod hooks;
 mod house;
 mod identity;
+mod limits;
+mod once;
 mod operate;
 mod order;
 mod places;

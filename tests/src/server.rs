@@ -1,5 +1,6 @@
 //! Where the server under test is. It knows how to reach one, not how to start one.
 
+use crate::Session;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -40,6 +41,11 @@ impl Server {
             .application_name("alyx-tests")
             .connect(postgres::NoTls)
             .unwrap_or_else(|error| panic!("cannot connect to {database} as {role}: {error:?}"))
+    }
+
+    /// A superuser session in `database`.
+    pub fn session(&self, database: &str) -> Session {
+        Session::new(self.connect(database, "postgres"))
     }
 
     /// A client program (psql, pg_dump, …) aimed at `database`.
