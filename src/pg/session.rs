@@ -31,8 +31,11 @@ pub fn settle_defaults() -> Result<(), PgError> {
     ours.iter().try_for_each(|(name, value)| super::role::set_for_process(name, value))
 }
 
-/// Makes commits of this process durable on this machine, also where the server's setting is weaker.
-pub fn commit_durably() -> Result<(), PgError> {
+/// Makes commits of this process durable on this machine, also where the server's setting is weaker; and plans plain,
+/// since compiling one of our short statements takes longer than any of them.
+pub fn settle_as_manager() -> Result<(), PgError> {
+    settle_defaults()?;
+    super::role::set_for_process("jit", "off")?;
     let is_weaker = super::backend::setting("synchronous_commit").is_some_and(|value| value == "off");
     if is_weaker { super::role::set_for_process("synchronous_commit", "local") } else { Ok(()) }
 }

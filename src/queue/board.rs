@@ -31,7 +31,8 @@ const MANAGER_LATCH: usize = 2;
 const BELL: usize = 3;
 const HOLDERS: usize = 4;
 const WAS_MANAGED: usize = 5;
-const FIRST_NEWS: usize = 6;
+const STARVING: usize = 6;
+const FIRST_NEWS: usize = 7;
 const STRIDE: usize = FIRST_NEWS + 2 * NEWS;
 
 /// Jobs are ready, of functions named in the news.
@@ -102,6 +103,25 @@ fn release(database: u32) {
         board.word(HOLDERS).fetch_sub(1, Ordering::AcqRel);
     }
     poke(database);
+}
+
+/// Says whether a database has jobs, no worker, and no slot for one.
+pub fn starve(database: u32, starving: bool) {
+    if let Some(board) = Database::find(database) {
+        board.word(STARVING).store(u64::from(starving), Ordering::Release);
+    }
+}
+
+/// Whether another database than this one is starving.
+pub fn is_another_starving(database: u32) -> bool {
+    let is_starving = |board: &Database| board.word(STARVING).load(Ordering::Acquire) != 0 && board.manager_pid() != 0;
+    Database::all().filter(is_starving).any(|board| board.word(DATABASE).load(Ordering::Acquire) != u64::from(database))
+}
+
+/// Workers that each database may keep when there are not enough for all.
+pub fn fair_share() -> usize {
+    let databases = Database::all().filter(|board| board.manager_pid() != 0).count();
+    (super::slots::max_workers() / databases.max(1)).max(1)
 }
 
 /// Forgets databases that are not among these.

@@ -3,7 +3,7 @@
 use super::job::Job;
 use crate::catalog::as_owner;
 use crate::pg::spi::{self, Cell, Param};
-use crate::pg::{PgError, Role};
+use crate::pg::{PgError, Role, clock};
 use crate::record::InvocationId;
 
 /// How far the jobs of a function have been claimed.
@@ -123,7 +123,8 @@ pub fn next_deferred() -> Result<Option<i64>, PgError> {
 
 /// Makes deferred jobs that are due ready, a bounded number: `(function, least rank, count)`.
 pub fn promote() -> Result<Vec<(i64, i64, i64)>, PgError> {
-    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/promote.sql"), &[]))?;
+    let now = [Param::Big(clock::now_us())];
+    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/promote.sql"), &now))?;
     Ok(rows
         .into_iter()
         .filter_map(|row| {

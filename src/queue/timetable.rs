@@ -320,9 +320,11 @@ struct Advance {
 
 /// Fires what is due, a bounded number; how many schedules that were. In a transaction of the manager's.
 pub fn fire_due() -> Result<usize, PgError> {
-    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/due_schedules.sql"), &[]))?;
+    let now_us = clock::now_us();
+    let now = [Param::Big(now_us)];
+    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/due_schedules.sql"), &now))?;
     let count = rows.len();
-    let now_s = clock::now_us() / 1_000_000;
+    let now_s = now_us / 1_000_000;
     let (mut ids, mut advances) = (Vec::new(), Vec::new());
     for due in rows.into_iter().filter_map(Due::from_row) {
         // One schedule that cannot be fired must not hold up the others: it stops, and says why.

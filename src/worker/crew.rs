@@ -160,11 +160,12 @@ impl Worker {
     }
 }
 
-/// Ends workers that a manager before this one has left, and frees their slots; `true` when none are left.
-pub(super) fn stop_leftovers(database: u32) -> bool {
+/// Ends workers that a manager before this one has left, and frees their slots; `true` when none are left. `at_last`
+/// also frees slots whose process was never started.
+pub(super) fn stop_leftovers(database: u32, at_last: bool) -> bool {
     let mut all_gone = true;
     for slot in Slot::all().filter(|slot| slot.database() == database) {
-        if slot.has_ended() {
+        if slot.has_ended() || at_last && slot.pid() == 0 {
             slot.free();
         } else {
             slot.retire();

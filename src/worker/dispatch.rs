@@ -17,6 +17,8 @@ use crate::queue::{self, Bell, Claimed};
 const LANES_FULL: usize = 256;
 /// How long to wait when the server has no room for one more process.
 const NO_ROOM_US: i64 = 1_000_000;
+/// How often to look for a slot when other databases have them all.
+const SLOT_WAIT_US: i64 = 20_000;
 /// A job whose worker was ended from outside so often is given up.
 const MAX_INTERRUPTIONS: i32 = 10;
 
@@ -291,7 +293,11 @@ impl Dispatch {
 
     /// Hands out what waits in lanes; starts workers where none has room.
     pub(super) fn feed(&mut self) -> Result<(), PgError> {
-        let roles: Vec<u32> = self.lanes.iter().filter(|(_, lane)| !lane.is_empty()).map(|(role, _)| *role).collect();
+        let mut roles: Vec<u32> =
+            self.lanes.iter().filter(|(_, lane)| !lane.is_empty()).map(|(role, _)| *role).collect();
+        // Who has no worker comes first, to the slot that somebody was asked to leave for it.
+        roles.sort_by_cached_key(|role| self.mates(*role));
+        self.make_way();
         for role in roles {
             self.feed_role(role);
             let waiting = self.lanes.get(&role).map_or(0, VecDeque::len);
@@ -300,13 +306,26 @@ impl Dispatch {
             }
         }
         self.lanes.retain(|_, lane| !lane.is_empty());
+        queue::starve(self.database, self.crew.is_empty() && !self.lanes.is_empty());
         Ok(())
     }
 
+    fn mates(&self, role: u32) -> usize {
+        self.crew.iter().filter(|worker| worker.role == role && !worker.is_retired()).count()
+    }
+
+    /// Gives up a worker for another database that has none, when this one has more than its share.
+    fn make_way(&mut self) {
+        let has_too_many = queue::is_another_starving(self.database) && self.crew.len() > queue::fair_share();
+        if has_too_many && !self.crew.iter().any(Worker::is_retired) {
+            self.crew.iter_mut().min_by_key(|worker| worker.in_hand()).into_iter().for_each(Worker::retire);
+        }
+    }
+
     fn feed_role(&mut self, role: u32) {
+        let mates = self.mates(role);
         let Some(lane) = self.lanes.get_mut(&role) else { return };
         let mut given = Vec::new();
-        let mates = self.crew.iter().filter(|worker| worker.role == role && !worker.is_retired()).count();
         while let Some(job) = lane.front() {
             // Few jobs are spread over all workers before one gets a second.
             let share = u64::try_from(lane.len().div_ceil(mates.max(1))).unwrap_or(u64::MAX);
@@ -332,11 +351,12 @@ impl Dispatch {
     /// One more worker for a role; or the room for one, when all is taken by other roles.
     fn enlist(&mut self, role: u32, waiting: usize) -> Result<(), PgError> {
         let now_us = clock::now_us();
-        let mates = self.crew.iter().filter(|worker| worker.role == role && !worker.is_retired()).count();
+        let mates = self.mates(role);
         let has_idle = self.crew.iter().any(|worker| worker.role == role && worker.in_hand() == 0);
         if has_idle
             || mates >= waiting.saturating_add(mates).min(queue::max_workers())
             || now_us < self.no_room_until_us
+            || queue::is_another_starving(self.database) && self.crew.len() >= queue::fair_share()
         {
             return Ok(());
         }
@@ -364,8 +384,10 @@ impl Dispatch {
     pub(super) fn next_us(&self) -> Option<i64> {
         let stuck_us = i64::try_from(STUCK_AFTER.as_micros()).unwrap_or(0);
         let stuck = self.crew.iter().any(Worker::has_waiting).then(|| clock::now_us() + stuck_us);
+        // Nobody rings when another database leaves a slot.
+        let slot = (self.crew.is_empty() && !self.lanes.is_empty()).then(|| clock::now_us() + SLOT_WAIT_US);
         let no_room = (!self.lanes.is_empty() && self.no_room_until_us > 0).then_some(self.no_room_until_us);
-        [no_room, self.limited_until_us, stuck].into_iter().flatten().min()
+        [no_room, self.limited_until_us, stuck, slot].into_iter().flatten().min()
     }
 
     /// There may be jobs that the server went down with.

@@ -85,7 +85,7 @@ fn run(_argument: u64) -> Result<(), PgError> {
         }
         wait(sleep_ms(&posts))?;
     }
-    Ok(())
+    background::end_for_now()
 }
 
 /// Notes that a manager has ended, and when the next is to be started.

@@ -45,9 +45,8 @@ fn run(argument: u64) -> Result<(), PgError> {
     background::end_on_request();
     background::connect(database)?;
     background::show_name("alyx manager")?;
-    session::settle_defaults()?;
     // An attempt must have been counted before it can bring the server down.
-    session::commit_durably()?;
+    session::settle_as_manager()?;
     if !is_installed() {
         if let Some(board) = Database::find(database) {
             board.forget();
@@ -90,7 +89,7 @@ struct Manager {
 impl Manager {
     fn begin(database: u32, board: Database) -> Result<Self, PgError> {
         let began = Instant::now();
-        while !stop_leftovers(database) && began.elapsed() < 2 * PATIENCE {
+        while !stop_leftovers(database, began.elapsed() >= 2 * PATIENCE) && began.elapsed() < 3 * PATIENCE {
             wait(10)?;
         }
         // A job that is marked as running when nobody runs any was interrupted: by the end of the last manager, or, when
