@@ -1,7 +1,7 @@
 //! Processes that end in the middle: by a cancel, by a terminate, each kind of them. Nothing is lost and nothing is done twice.
 
 use crate::house::{House, SETTINGS};
-use alyx_tests::{Cluster, Session, wait_until};
+use alyx_tests::{Session, wait_until};
 use std::time::{Duration, Instant};
 
 /// The pids of our processes of a kind in the session's database; of all databases for the launcher.
@@ -64,8 +64,7 @@ fn a_manager_that_is_ended_is_replaced() {
 
 #[test]
 fn a_manager_killed_the_hard_way_takes_the_server_through_recovery() {
-    let cluster = Cluster::preloaded("jobs_kill_manager", &SETTINGS);
-    let mut house = House::on(&cluster, "kill_manager");
+    let mut house = House::alone("kill_manager", &SETTINGS);
     house.run(
         "SELECT fn_pause('task'); SELECT fn_enqueue('task', jsonb_build_object('n', i)) FROM generate_series(1, 100) i",
     );
@@ -90,8 +89,7 @@ fn a_manager_killed_the_hard_way_takes_the_server_through_recovery() {
 
 #[test]
 fn a_launcher_that_is_ended_comes_back() {
-    let cluster = Cluster::preloaded("jobs_launcher", &SETTINGS);
-    let mut house = House::on(&cluster, "launcher");
+    let mut house = House::alone("launcher", &SETTINGS);
     let mut observer = house.session();
     house.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
     house.wait_until_done(10);
@@ -104,7 +102,7 @@ fn a_launcher_that_is_ended_comes_back() {
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(pids(&mut observer, "manager"), manager, "the manager stays, and is the only one");
     // The new launcher serves: a database that is new, and a manager that ends.
-    let mut second = House::on(&cluster, "launcher_second");
+    let mut second = house.neighbour("launcher_second");
     second.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
     assert_eq!(second.rows_when_done("SELECT n FROM effects"), ["1"]);
     house.run(&format!("SELECT pg_terminate_backend({})", manager[0]));

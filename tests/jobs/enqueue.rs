@@ -88,9 +88,7 @@ fn procedures_that_commit_in_the_middle_lose_and_repeat_nothing() {
 
 #[test]
 fn a_prepared_transaction_is_found_by_the_poll() {
-    let cluster =
-        Cluster::preloaded("jobs_prepared", &["max_prepared_transactions=4", "alyx_functions.poll_interval=300ms"]);
-    let mut house = House::on(&cluster, "prepared");
+    let mut house = House::alone("prepared", &["max_prepared_transactions=4", "alyx_functions.poll_interval=300ms"]);
     house.run(r#"BEGIN; SELECT fn_enqueue('task', '{"n": 1}'); PREPARE TRANSACTION 'kept'"#);
     house.run(r#"BEGIN; SELECT fn_enqueue('task', '{"n": 2}'); PREPARE TRANSACTION 'lost'"#);
     house.run("ROLLBACK PREPARED 'lost'");
@@ -203,14 +201,13 @@ fn without_preloading_the_hint_says_what_to_do() {
 
 #[test]
 fn jobs_survive_a_restart_of_the_server() {
-    let cluster = Cluster::preloaded("jobs_restart", &SETTINGS);
-    let mut house = House::on(&cluster, "restart");
+    let mut house = House::alone("restart", &SETTINGS);
     house.run(
         "SELECT fn_pause('task'); SELECT fn_enqueue('task', jsonb_build_object('n', i)) FROM generate_series(1, 3) i",
     );
     let name = house.name().to_owned();
-    cluster.stop("fast");
-    cluster.begin();
+    house.cluster().stop("fast");
+    house.cluster().begin();
     let mut session = house.session();
     session.run("SELECT fn_resume('task')");
     alyx_tests::wait_until("the jobs have run", || session.value("SELECT count(*) FROM effects") == "3");

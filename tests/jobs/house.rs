@@ -19,7 +19,7 @@ pub const SETTINGS: [&str; 5] = [
 pub struct House {
     // In this order: the last one to leave stops the server.
     db: Db,
-    _cluster: Option<Arc<Cluster>>,
+    cluster: Arc<Cluster>,
 }
 
 static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
@@ -39,17 +39,23 @@ impl House {
     /// The database of the test `test` on the shared server.
     pub fn new(test: &str) -> House {
         let cluster = cluster();
-        House { db: furnish(Db::on(cluster.server().clone(), test)), _cluster: Some(cluster) }
+        House { db: furnish(Db::on(cluster.server().clone(), test)), cluster }
     }
 
-    /// A database of the test `test` on a server of the test's own.
-    pub fn on(cluster: &Cluster, test: &str) -> House {
-        House { db: furnish(Db::on(cluster.server().clone(), test)), _cluster: None }
+    /// The same on a server of its own.
+    pub fn alone(test: &str, settings: &[&str]) -> House {
+        let cluster = Arc::new(Cluster::preloaded(&format!("jobs_{test}"), settings));
+        House { db: furnish(Db::on(cluster.server().clone(), test)), cluster }
+    }
+
+    /// Its server, to be stopped and started.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// Another database on the same server.
     pub fn neighbour(&self, test: &str) -> House {
-        House { db: furnish(Db::on(self.db.server().clone(), test)), _cluster: self._cluster.clone() }
+        House { db: furnish(Db::on(self.db.server().clone(), test)), cluster: Arc::clone(&self.cluster) }
     }
 
     /// Deploys one more function whose jobs call `public.perform(jsonb)`.

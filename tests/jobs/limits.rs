@@ -1,7 +1,6 @@
 //! How many jobs run at once and how fast they begin; that a flood of one function does not drown the others.
 
 use crate::house::House;
-use alyx_tests::Cluster;
 use std::time::{Duration, Instant};
 
 const SPANS: &str =
@@ -78,15 +77,14 @@ fn a_limited_function_does_not_hold_up_others() {
 }
 
 /// A server with four workers, and a database whose function `task` has far more jobs than these can do soon.
-fn flooded(label: &str) -> (House, Cluster) {
+fn flooded(label: &str) -> House {
     let settings = ["alyx_functions.max_workers=4", "max_worker_processes=30", "alyx_functions.poll_interval=60s"];
-    let cluster = Cluster::preloaded(&format!("jobs_{label}"), &settings);
-    let mut house = House::on(&cluster, label);
+    let mut house = House::alone(label, &settings);
     house.deploy_task("small", "");
     house.job_does("IF event #>> '{function,name}' = 'task' THEN PERFORM pg_sleep(0.002); END IF;");
     house.run("SELECT fn_enqueue('task', jsonb_build_object('n', i)) FROM generate_series(1, 20000) i");
     house.wait_for("SELECT count(*) > 500 FROM effects", "t");
-    (house, cluster)
+    house
 }
 
 /// How long a job of `role` waits for its turn.
@@ -100,14 +98,14 @@ fn delay(house: &mut House, role: &str) -> Duration {
 
 #[test]
 fn a_flood_delays_another_function_by_little() {
-    let (mut house, _cluster) = flooded("flood");
+    let mut house = flooded("flood");
     let delay = delay(&mut house, "postgres");
     assert!(delay < Duration::from_millis(500), "{delay:?}");
 }
 
 #[test]
 fn a_flood_leaves_room_for_another_role() {
-    let (mut house, _cluster) = flooded("flood_role");
+    let mut house = flooded("flood_role");
     let other = house.role("other");
     house.run(&format!("GRANT EXECUTE ON FUNCTION small(jsonb) TO {other}"));
     let delay = delay(&mut house, &other);
@@ -116,8 +114,8 @@ fn a_flood_leaves_room_for_another_role() {
 
 #[test]
 fn a_flood_leaves_room_for_another_database() {
-    let (mut house, cluster) = flooded("flood_database");
-    let mut neighbour = House::on(&cluster, "flood_neighbour");
+    let mut house = flooded("flood_database");
+    let mut neighbour = house.neighbour("flood_neighbour");
     let began = Instant::now();
     neighbour.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
     neighbour.wait_for("SELECT n FROM effects", "1");

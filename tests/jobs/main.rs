@@ -14,4 +14,6 @@ mod once;
 mod operate;
 mod order;
 mod places;
+mod processes;
 mod retries;
+mod stops;

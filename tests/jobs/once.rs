@@ -21,8 +21,8 @@ fn resumed_after(cluster: &Cluster, session: &mut Session, log_from: usize) -> f
 
 #[test]
 fn a_hundred_thousand_jobs_through_crashes() {
-    let cluster = Cluster::preloaded(
-        "jobs_once",
+    let mut house = House::alone(
+        "once",
         &[
             "alyx_functions.max_workers=4",
             "max_worker_processes=20",
@@ -31,7 +31,6 @@ fn a_hundred_thousand_jobs_through_crashes() {
             "autovacuum_naptime=1s",
         ],
     );
-    let mut house = House::on(&cluster, "once");
     let name = house.name().to_owned();
     // A key that cannot be written twice, and counters that would show what a key hides.
     house.run(
@@ -62,11 +61,11 @@ fn a_hundred_thousand_jobs_through_crashes() {
             thread::sleep(Duration::from_millis(500));
             stop.store(true, Ordering::Relaxed);
         });
-        let log_from = cluster.server().log_since(0).1;
-        cluster.stop("immediate");
-        cluster.begin();
+        let log_from = house.server().log_since(0).1;
+        house.cluster().stop("immediate");
+        house.cluster().begin();
         let mut session = house.server().session(&name);
-        let resumed = resumed_after(&cluster, &mut session, log_from);
+        let resumed = resumed_after(house.cluster(), &mut session, log_from);
         assert!(resumed < 1.0, "round {round}: interrupted jobs came back {resumed} s after recovery");
         // A job that was there twice when the server ended waits for a minute: not here.
         session.run("UPDATE alyx._deferred SET run_at = now() WHERE crashes > 0");

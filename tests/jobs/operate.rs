@@ -1,7 +1,7 @@
 //! What people do with jobs: replay, discard, cancel, pause.
 
 use crate::house::{House, SETTINGS};
-use alyx_tests::{Cluster, guest};
+use alyx_tests::guest;
 use std::time::{Duration, Instant};
 
 /// A house with so many dead jobs, numbered from 1.
@@ -162,8 +162,7 @@ fn a_pause_in_the_middle_lets_what_runs_end() {
 
 #[test]
 fn switched_off_nothing_starts() {
-    let cluster = Cluster::preloaded("jobs_enabled", &SETTINGS);
-    let mut house = House::on(&cluster, "enabled");
+    let mut house = House::alone("enabled", &SETTINGS);
     let switch = |house: &mut House, on: &str| {
         house.run(&format!("ALTER SYSTEM SET alyx_functions.enabled = {on}"));
         house.run("SELECT pg_reload_conf()");

@@ -52,6 +52,11 @@ impl Db {
         &self.name
     }
 
+    /// Closes the session of the test itself, which would keep others from dropping or copying the database.
+    pub fn leave(&mut self) {
+        self.session = None;
+    }
+
     /// The server it is on.
     pub fn server(&self) -> &Server {
         &self.server

@@ -1,0 +1,270 @@
+//! Which processes there are, and that nobody who changes a database has to know of them.
+
+use crate::house::{House, SETTINGS};
+use alyx_tests::{Session, wait_until};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const MANAGERS: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'alyx manager' AND datname = current_database()";
+
+/// Has workers of `house` busy with jobs of ten milliseconds, more than will be done while the test lasts.
+fn busy(house: &mut House) {
+    house.job_does("PERFORM pg_sleep(0.01);");
+    house.run("SELECT fn_enqueue('task', jsonb_build_object('n', i)) FROM generate_series(1, 20000) i");
+    house.wait_for("SELECT count(*) > 5 FROM effects", "t");
+}
+
+fn admin(house: &House) -> Session {
+    house.server().session("postgres")
+}
+
+#[test]
+fn the_extension_brings_its_manager_and_takes_it_along() {
+    let mut house = House::new("extension");
+    house.wait_for(MANAGERS, "1");
+    house.run("DROP EXTENSION alyx_functions CASCADE");
+    house.wait_for(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'alyx %' AND datname = current_database()",
+        "0",
+    );
+    house.run("BEGIN; CREATE EXTENSION alyx_functions; ROLLBACK");
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(house.value(MANAGERS), "0");
+    for _ in 0..3 {
+        house.run("CREATE EXTENSION alyx_functions");
+        house.deploy_task("task", "");
+        house.run(r#"TRUNCATE effects; SELECT fn_enqueue('task', '{"n": 1}')"#);
+        house.wait_for("SELECT n FROM effects", "1");
+        house.run("DROP EXTENSION alyx_functions CASCADE");
+    }
+}
+
+#[test]
+fn processes_say_what_they_are() {
+    let mut house = House::new("names");
+    let app = house.role("app");
+    house.run(&format!("GRANT EXECUTE ON FUNCTION task(jsonb) TO {app}"));
+    house.job_does("PERFORM pg_advisory_xact_lock(1);");
+    house.run("SELECT pg_advisory_lock(1)");
+    let id = house.session_as(&app).value("SELECT fn_enqueue('task')");
+    house.wait_for("SELECT backend_type, application_name, state, query FROM pg_stat_activity WHERE backend_type = 'alyx worker' AND datname = current_database() AND state = 'active'", &format!(r#"alyx worker|alyx worker: {app}|active|function "task" job {id} attempt 1"#));
+    assert_eq!(house.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'alyx launcher'"), "1");
+    // Who waits holds no snapshot and no transaction.
+    assert_eq!(house.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('alyx launcher', 'alyx manager') AND datname IS NOT DISTINCT FROM current_database() AND (backend_xmin IS NOT NULL OR xact_start IS NOT NULL)"), "0");
+    house.run("SELECT pg_advisory_unlock(1)");
+    house.wait_until_done(10);
+    house.wait_for("SELECT state, backend_xmin IS NULL FROM pg_stat_activity WHERE backend_type = 'alyx worker' AND datname = current_database()", "idle|t");
+}
+
+#[test]
+fn a_busy_extension_is_dropped_at_once() {
+    let mut house = House::new("drop_extension");
+    busy(&mut house);
+    let began = Instant::now();
+    house.run("SET lock_timeout = '9s'; BEGIN; DROP EXTENSION alyx_functions CASCADE; ROLLBACK");
+    assert!(began.elapsed() < Duration::from_secs(5), "dropping took {:?}", began.elapsed());
+    let done = house.value("SELECT count(*) FROM effects");
+    house.wait_for(&format!("SELECT count(*) > {done} FROM effects"), "t");
+    let began = Instant::now();
+    house.run("DROP EXTENSION alyx_functions CASCADE");
+    assert!(began.elapsed() < Duration::from_secs(5), "dropping took {:?}", began.elapsed());
+    house.wait_for(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'alyx %' AND datname = current_database()",
+        "0",
+    );
+    assert_eq!(house.value("SELECT count(*) = count(DISTINCT n) FROM effects"), "t");
+}
+
+#[test]
+fn a_busy_database_is_dropped_renamed_and_copied() {
+    let mut house = House::alone("databases", &SETTINGS);
+    let mut other = house.neighbour("databases_other");
+    busy(&mut other);
+    let name = other.name().to_owned();
+    let mut admin = admin(&house);
+    admin.run("CREATE DATABASE away");
+    // The session of the test must not be in the way: only our own processes are.
+    other.leave();
+    let timed = |admin: &mut Session, sql: &str| {
+        let began = Instant::now();
+        admin.run(sql);
+        assert!(began.elapsed() < Duration::from_secs(6), "{sql} took {:?}", began.elapsed());
+    };
+    let working = |name: &str| {
+        let mut session = house.server().session(name);
+        let done = session.value("SELECT count(*) FROM effects");
+        wait_until("its jobs go on", || session.value(&format!("SELECT count(*) > {done} FROM effects")) == "t");
+        assert_eq!(session.value("SELECT count(*) = count(DISTINCT n) FROM effects"), "t");
+    };
+    timed(&mut admin, &format!("CREATE DATABASE copied TEMPLATE {name}"));
+    working(&name);
+    timed(&mut admin, &format!("ALTER DATABASE {name} RENAME TO renamed"));
+    working("renamed");
+    // A command that fails lets them come back.
+    admin.refused("ALTER DATABASE renamed RENAME TO postgres", "42P04");
+    working("renamed");
+    admin.refused("BEGIN; DROP DATABASE renamed; COMMIT", "25001");
+    let _ = admin.attempt("ROLLBACK");
+    working("renamed");
+    timed(&mut admin, "DROP DATABASE renamed");
+    // The copy has jobs of its own, from what was ready when it was made.
+    working("copied");
+    timed(&mut admin, "DROP DATABASE copied WITH (FORCE)");
+    timed(&mut admin, "DROP DATABASE away");
+    house.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
+    assert_eq!(house.rows_when_done("SELECT n FROM effects"), ["1"]);
+}
+
+#[test]
+fn an_update_of_the_extension_while_workers_are_busy() {
+    let mut house = House::alone("update", &SETTINGS);
+    busy(&mut house);
+    // There is one version so far: a step that changes a table stands for an update.
+    let began = Instant::now();
+    house.run("BEGIN; SET LOCAL lock_timeout = '5s'; LOCK TABLE alyx._function, alyx._job, alyx._deferred, alyx._schedule IN ACCESS EXCLUSIVE MODE; ALTER TABLE alyx._job ADD added int; SELECT pg_sleep(0.5); COMMIT");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    house.run("ALTER TABLE alyx._job DROP added");
+    let done = house.value("SELECT count(*) FROM effects");
+    house.wait_for(&format!("SELECT count(*) > {done} FROM effects"), "t");
+    house.run("ALTER EXTENSION alyx_functions UPDATE");
+    house.job_does("");
+    house.wait_until_done(60);
+    assert_eq!(house.value("SELECT count(*), count(DISTINCT n) FROM effects"), "20000|20000");
+    assert_eq!(house.value("SELECT count(*) FROM alyx.dead_jobs"), "0");
+}
+
+#[test]
+fn databases_that_are_gone_make_room_for_others() {
+    let mut house = House::alone(
+        "turnover",
+        &["alyx_functions.max_databases=3", "max_worker_processes=20", "alyx_functions.poll_interval=60s"],
+    );
+    for round in 0..6 {
+        let mut other = house.neighbour(&format!("turnover{round}"));
+        other.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
+        other.wait_for("SELECT n FROM effects", "1");
+    }
+    house.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
+    assert_eq!(house.rows_when_done("SELECT n FROM effects"), ["1"]);
+}
+
+#[test]
+fn several_databases_do_not_see_each_other() {
+    let mut houses: Vec<House> = (0..4).map(|n| House::new(&format!("several{n}"))).collect();
+    for house in &mut houses {
+        house.run("SELECT fn_enqueue('task', jsonb_build_object('n', i)) FROM generate_series(1, 200) i");
+    }
+    for house in &mut houses {
+        house.wait_until_done(20);
+        assert_eq!(house.value("SELECT count(*), count(DISTINCT n) FROM effects"), "200|200");
+    }
+}
+
+#[test]
+fn without_room_for_a_worker_jobs_wait_and_the_server_lives() {
+    let mut house = House::alone(
+        "slots",
+        &[
+            "max_worker_processes=5",
+            "max_parallel_workers=0",
+            "alyx_functions.max_workers=8",
+            "alyx_functions.poll_interval=60s",
+        ],
+    );
+    house.job_does("PERFORM pg_sleep(0.02);");
+    house.run("SELECT fn_enqueue('task', jsonb_build_object('n', i)) FROM generate_series(1, 300) i");
+    house.wait_until_done(30);
+    assert_eq!(house.value("SELECT count(*), count(DISTINCT n), max(attempt) FROM effects"), "300|300|1");
+    let (log, _) = house.server().log_since(0);
+    assert!(log.matches("max_worker_processes").count() < 30, "it says so, and not all the time");
+    // A role that finds no free process gets one all the same.
+    let app = house.role("app");
+    house.run(&format!("GRANT EXECUTE ON FUNCTION task(jsonb) TO {app}"));
+    house.session_as(&app).run(r#"SELECT fn_enqueue('task', '{"n": 1000}')"#);
+    house.wait_for("SELECT role FROM effects WHERE n = 1000", &app);
+}
+
+#[test]
+fn with_no_room_at_all_jobs_are_made_and_done_later() {
+    let mut house = House::alone(
+        "no_slots",
+        &["max_worker_processes=2", "alyx_functions.max_workers=4", "alyx_functions.poll_interval=1s"],
+    );
+    // Launcher and manager have taken both.
+    house.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(house.value("SELECT count(*) FROM effects"), "0");
+    assert_eq!(house.value("SELECT count(*) FROM alyx.jobs"), "1");
+    let (log, _) = house.server().log_since(0);
+    assert!(log.contains("max_worker_processes"), "the log says why: {log}");
+    let mut session = house.session();
+    let cpu = |session: &mut Session| -> u64 {
+        session
+            .rows("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'alyx %'")
+            .iter()
+            .map(|pid| processor_time(pid))
+            .sum()
+    };
+    let before = cpu(&mut session);
+    thread::sleep(Duration::from_secs(1));
+    assert!(cpu(&mut session) - before < 20, "nobody spins");
+}
+
+/// Hundredths of a second that a process has used.
+fn processor_time(pid: &str) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum()
+}
+
+#[test]
+fn idle_workers_go_and_nothing_spins() {
+    let mut house =
+        House::alone("idle", &["alyx_functions.worker_idle_timeout=300ms", "alyx_functions.poll_interval=60s"]);
+    house.run("SELECT fn_enqueue('task', jsonb_build_object('n', i)) FROM generate_series(1, 50) i");
+    house.wait_until_done(10);
+    let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'alyx worker'";
+    house.wait_for(workers, "0");
+    let mut session = house.session();
+    let pids = session.rows("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'alyx %'");
+    let before: u64 = pids.iter().map(|pid| processor_time(pid)).sum();
+    thread::sleep(Duration::from_secs(1));
+    let used = pids.iter().map(|pid| processor_time(pid)).sum::<u64>() - before;
+    assert!(used < 5, "idle processes used {used} hundredths of a second in one");
+    // And come back, with jobs racing the end of the worker.
+    for n in 100..106 {
+        house.run(&format!(r#"SELECT fn_enqueue('task', '{{"n": {n}}}')"#));
+        house.wait_for(&format!("SELECT count(*) FROM effects WHERE n = {n}"), "1");
+        thread::sleep(Duration::from_millis(297));
+    }
+}
+
+#[test]
+fn a_bad_row_stops_nobody_else() {
+    let mut house = House::new("bad_row");
+    for name in ["broken", "gone", "mad"] {
+        house.deploy_task(name, "");
+    }
+    house.run("SELECT fn_pause('broken'), fn_pause('gone'), fn_pause('mad'), fn_pause('task')");
+    house.run("SELECT fn_enqueue(f, '{\"n\": 1}') FROM unnest(ARRAY['broken', 'gone', 'mad', 'task']) f");
+    house.run(
+        "UPDATE alyx._version SET manifest = 'timeout: [' WHERE function = 'broken'; UPDATE alyx._version SET sha256 = decode(repeat('00', 32), 'hex') WHERE function = 'gone';
+         UPDATE alyx._job SET payload = 'no json', role = 4000000000 WHERE function_id = (SELECT id FROM alyx._function WHERE name = 'mad');
+         INSERT INTO alyx._job (id, function_id, source, role, payload, priority, run_at, rank) VALUES (gen_random_uuid(), 4711, 'queue', 'postgres', '{}', 0, now(), 0);
+         INSERT INTO alyx._schedule (function_id, cron, timezone, input, overlap, missed, role, anchor, next_run_at)
+             SELECT id, c, z, '{}', 'skip', 'once', 'postgres', now(), now() FROM alyx._function, (VALUES ('nonsense', 'UTC'), ('* * * * *', 'Nowhere/City')) v(c, z) WHERE name = 'task';
+         INSERT INTO alyx._schedule (function_id, cron, timezone, input, overlap, missed, role, anchor, next_run_at) SELECT id, '* * * * *', 'UTC', '{}', 'skip', 'once', 4000000001, now(), now() FROM alyx._function WHERE name = 'task';
+         UPDATE alyx._function SET paused = false",
+    );
+    let good = house.value("SELECT fn_schedule('task', '@every 1s', input => '{\"n\": 7}')");
+    house.wait_for("SELECT count(*) > 0 FROM effects WHERE n = 7", "t");
+    house.wait_for("SELECT count(*) FROM effects WHERE n = 1 AND function = 'task'", "1");
+    house.wait_for("SELECT count(*) FROM alyx.schedules WHERE last_error IS NOT NULL AND next_run_at IS NULL AND cron || timezone IN ('nonsenseUTC', '* * * * *Nowhere/City')", "2");
+    assert_eq!(house.value(&format!("SELECT last_error IS NULL FROM alyx.schedules WHERE id = {good}")), "t");
+    house.wait_for("SELECT count(*) FROM alyx.dead_jobs WHERE function = 'mad' OR function IS NULL", "2");
+    // Every other kind of work goes on, quickly.
+    house.run("SELECT fn_enqueue('task', jsonb_build_object('n', 100 + i)) FROM generate_series(1, 50) i");
+    house.wait_for("SELECT count(*) FROM effects WHERE n > 100", "50");
+}
