@@ -10,24 +10,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use words::Ring;
 
+/// Lets the producers go when the consumer has ended, also by a failed assertion.
+struct Closing<'a>(&'a AtomicU64);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.store(1, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn entries_come_out_whole_in_order_and_once() {
     // A prime: every entry wraps somewhere.
     let memory: Vec<AtomicU64> = (0..251).map(|_| AtomicU64::new(0)).collect();
     let (head, tail) = (AtomicU64::new(0), AtomicU64::new(0));
     let ring = Ring { head: &head, tail: &tail, words: &memory };
-    let (refused, left) = (AtomicU64::new(0), AtomicU64::new(4));
+    let (refused, left, closed) = (AtomicU64::new(0), AtomicU64::new(4), AtomicU64::new(0));
     let mut taken = vec![0u64; 4];
     thread::scope(|scope| {
         for producer in 0..4u64 {
-            let (refused, left) = (&refused, &left);
+            let (refused, left, closed) = (&refused, &left, &closed);
             scope.spawn(move || {
                 for number in 1..=50_000u64 {
                     let body = vec![producer << 32 | number; usize::try_from(number % 9).unwrap_or(0) + 1];
                     // Every other one insists.
                     let reserved = loop {
                         let reserved = ring.reserve(body.len());
-                        if reserved.is_some() || number % 2 == 0 {
+                        if reserved.is_some() || number % 2 == 0 || closed.load(Ordering::Relaxed) == 1 {
                             break reserved;
                         }
                         thread::yield_now();
@@ -45,6 +54,7 @@ fn entries_come_out_whole_in_order_and_once() {
                 left.fetch_sub(1, Ordering::Release);
             });
         }
+        let _closing = Closing(&closed);
         let mut last = [0u64; 4];
         loop {
             let is_over = left.load(Ordering::Acquire) == 0;
