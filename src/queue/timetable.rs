@@ -21,8 +21,11 @@ const MAX_PARSED: usize = 20_000;
 /// Jobs of one schedule that may wait when `overlap` is `allow`.
 const MAX_WAITING: u32 = 100;
 
+/// An expression and a zone, by their texts.
+type Parsed = HashMap<(String, String), (Rc<Schedule>, Zone)>;
+
 thread_local! {
-    static PARSED: RefCell<HashMap<(String, String), (Rc<Schedule>, Zone)>> = RefCell::default();
+    static PARSED: RefCell<Parsed> = RefCell::default();
 }
 
 /// Reads an expression and finds its zone.

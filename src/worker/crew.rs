@@ -24,14 +24,6 @@ pub(super) struct Worker {
     is_retired: bool,
 }
 
-/// What a worker has finished since the last look.
-pub(super) struct Finished {
-    /// The jobs.
-    pub(super) jobs: Vec<Claimed>,
-    /// The microseconds they took together.
-    pub(super) busy_us: u64,
-}
-
 /// What a worker that has ended left undone.
 pub(super) struct Left {
     /// The job that it was running.
@@ -106,17 +98,18 @@ impl Worker {
         self.is_retired
     }
 
-    /// What it has finished since the last call.
-    pub(super) fn finished(&mut self) -> Option<Finished> {
+    /// Adds what it has finished since the last call, each with its share of the time.
+    pub(super) fn collect(&mut self, done: &mut Vec<(Claimed, u64)>) {
         let (jobs, busy_us) = self.slot.finished();
-        let count = jobs.saturating_sub(self.seen.0);
+        let count = usize::try_from(jobs.saturating_sub(self.seen.0)).unwrap_or(usize::MAX).min(self.hand.len());
         if count == 0 {
-            return None;
+            return;
         }
         let since_us = busy_us.saturating_sub(self.seen.1);
         self.seen = (jobs, busy_us);
-        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.hand.len());
-        Some(Finished { jobs: self.hand.drain(..count).flatten().collect(), busy_us: since_us })
+        let finished: Vec<Claimed> = self.hand.drain(..count).flatten().collect();
+        let share_us = since_us / u64::try_from(finished.len()).unwrap_or(1).max(1);
+        done.extend(finished.into_iter().map(|job| (job, share_us)));
     }
 
     /// Whether jobs wait behind the one that it runs.

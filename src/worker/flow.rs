@@ -26,6 +26,8 @@ pub(super) struct Flow {
     pub(super) after_key: String,
     /// Ordering keys of claimed jobs.
     pub(super) busy_keys: BTreeSet<String>,
+    /// Whether it is paused, or cannot be read.
+    pub(super) is_parked: bool,
     /// Jobs claimed and not done.
     pub(super) in_flight: u32,
     /// Average time of a job, in microseconds; 0 before the first.
@@ -41,6 +43,7 @@ impl Default for Flow {
             has_free: true,
             has_ordered: true,
             after_key: String::new(),
+            is_parked: false,
             busy_keys: BTreeSet::new(),
             in_flight: 0,
             run_us: 0.0,
@@ -63,12 +66,20 @@ impl Flow {
         self.has_free = true;
         self.has_ordered = true;
         self.after_key.clear();
+        self.is_parked = false;
     }
 
-    /// So many jobs were done in so many microseconds.
-    pub(super) fn measured(&mut self, jobs: u64, busy_us: u64) {
+    /// Waits until somebody says that it can go on.
+    pub(super) fn park(&mut self) {
+        self.has_free = false;
+        self.has_ordered = false;
+        self.is_parked = true;
+    }
+
+    /// A job took so many microseconds.
+    pub(super) fn measured(&mut self, busy_us: u64) {
         #[allow(clippy::cast_precision_loss, reason = "a measurement")]
-        let now = busy_us as f64 / jobs.max(1) as f64;
+        let now = busy_us.max(1) as f64;
         self.run_us = if self.run_us == 0.0 { now } else { 0.8 * self.run_us + 0.2 * now };
     }
 
@@ -128,6 +139,6 @@ impl Flow {
 
     /// Whether it need not be remembered.
     pub(super) fn is_quiet(&self) -> bool {
-        self.in_flight == 0 && !self.has_free && !self.has_ordered && self.starts.is_empty()
+        self.in_flight == 0 && !self.is_parked && !self.has_free && !self.has_ordered && self.starts.is_empty()
     }
 }

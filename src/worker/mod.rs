@@ -8,6 +8,7 @@ mod crew;
 mod dispatch;
 mod drain;
 mod flow;
+mod lanes;
 mod launcher;
 mod manager;
 mod retention;
