@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import random
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import languages
 import report
 import workloads
 from connection import Connection, DatabaseError
+from machine import machine
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -54,7 +54,7 @@ def main():
             file.flush()
 
         found = install(chosen, pathlib.Path(folder), put)
-        put(kind="meta", languages={language.prefix: language.label for language in found}, machine=machine(chosen), rounds=chosen.rounds, rows=chosen.rows, calls=chosen.calls)
+        put(kind="meta", languages={language.prefix: language.label for language in found}, machine=machine(chosen.dsn), rounds=chosen.rounds, rows=chosen.rows, calls=chosen.calls)
         measure(found, chosen, put)
         if "first_call" in chosen.workloads:
             first_calls(found, chosen, put)
@@ -106,17 +106,6 @@ def first_calls(found, chosen, put):
     for number in range(chosen.connections):
         for prefix, statement in dice.sample(statements, len(statements)):
             put(kind="first_call", round=number, language=prefix, wall=workloads.first_call(statement, chosen))
-
-
-def machine(chosen):
-    with Connection(chosen.dsn) as connection:
-        versions = [connection.value("SELECT split_part(version(), ' on ', 1)")]
-        if connection.value("SELECT count(*) FROM pg_extension WHERE extname = 'alyx_functions'") == "1":
-            versions.append("alyx_functions, wasmtime, ABI: " + ", ".join(connection.query("SELECT * FROM fn_version()")[0]))
-        settings = ", ".join(f"{name} {connection.value(f'SHOW {name}')}" for name in ("fsync", "synchronous_commit", "jit", "shared_buffers"))
-    with open("/proc/cpuinfo") as file:
-        cpu = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), platform.machine())
-    return f"{'; '.join(versions)}; {settings}. {cpu}, {os.cpu_count()} cores, Linux {platform.release()}; load {os.getloadavg()[0]:.2f}; {time.strftime('%Y-%m-%d')}."
 
 
 def progress(text):

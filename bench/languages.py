@@ -37,12 +37,15 @@ def load(wanted):
 
 def install(connection, language, folder):
     """Builds what the language's SQL names, in `folder`, and runs it."""
-    def wasm(match):
-        return f"'\\x{_build_guest(match[1], folder).read_bytes().hex()}'::bytea"
-    sql = re.sub(r"@WASM:(\w+)@", wasm, language.sql)
+    sql = with_guests(language.sql, folder)
     if "@NATIVE@" in sql:
         sql = sql.replace("@NATIVE@", str(_build_native(folder)))
     connection.query(sql)
+
+
+def with_guests(sql, folder):
+    """`sql` with the bytes of the guests that it names, built in `folder`."""
+    return re.sub(r"@WASM:(\w+)@", lambda match: f"'\\x{_build_guest(match[1], folder).read_bytes().hex()}'::bytea", sql)
 
 
 def _build_guest(name, folder):

@@ -1,33 +1,72 @@
-//! `cargo xtask bench`: this project beside PL/pgSQL and C, in one run on a server of its own.
+//! `cargo xtask bench`: this project beside PL/pgSQL, C, a bare SQL queue and pg_cron, on a server of its own.
 
 use std::process::{Command, Stdio};
 
 use crate::account;
+use crate::cluster::Cluster;
 use crate::console::Console;
 use crate::error::{Context, Failure, Result};
-use crate::setup;
+use crate::pg_cron;
+use crate::setup::{self, Ready};
 
 const DATABASE: &str = "bench";
 
-/// `cargo xtask bench [ARGS]`; the arguments go to bench/bench.py.
+/// What can be measured by itself, and the script that does it.
+const PARTS: &[(&str, &str)] = &[("calls", "bench/bench.py"), ("jobs", "bench/jobs/main.py")];
+
+/// `cargo xtask bench [calls|jobs] [ARGS]`; the arguments go to the script of the part, or to both.
 pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
+    let (parts, arguments) = chosen(arguments);
     let ready = setup::prepare(console)?;
     let cluster = ready.postgres.bench_cluster();
-    console.step(&ready.places.logs(), "bench server", |step| {
+    let logs = ready.places.logs();
+    let has_pg_cron = parts.iter().any(|(part, _)| *part == "jobs")
+        && console.step(&logs, "pg_cron", |step| pg_cron::install(&ready.places, &ready.postgres, step))?;
+    console.step(&logs, "bench server", |step| {
         cluster.recreate(step)?;
         step.run(cluster.psql("postgres").arg(format!("--command=CREATE DATABASE {DATABASE}")))
     })?;
+    let outcome = parts.iter().try_for_each(|(_, script)| measure(&ready, &cluster, script, arguments, has_pg_cron));
+    cluster.stop()?;
+    outcome
+}
+
+/// The parts that are meant, and what is left for their scripts.
+fn chosen(arguments: &[String]) -> (Vec<(&'static str, &'static str)>, &[String]) {
+    let named = arguments.split_first().and_then(|(word, rest)| {
+        let part = PARTS.iter().find(|(part, _)| part == word)?;
+        Some((vec![*part], rest))
+    });
+    named.unwrap_or_else(|| (PARTS.to_vec(), arguments))
+}
+
+fn measure(ready: &Ready, cluster: &Cluster<'_>, script: &str, arguments: &[String], has_pg_cron: bool) -> Result<()> {
     let (host, port) = (cluster.socket_dir(), cluster.port());
     let mut bench = Command::new("python3");
     account::scrub(&mut bench);
     bench
-        .arg(ready.places.root.join("bench/bench.py"))
+        .arg(ready.places.root.join(script))
         .args(arguments)
         .current_dir(&ready.places.root)
         .env("BENCH_DSN", format!("host={} port={port} user=postgres dbname={DATABASE}", host.display()))
         .env("BENCH_PG_CONFIG", ready.postgres.bin().join("pg_config"))
+        .env("BENCH_PG_CRON", if has_pg_cron { "yes" } else { "" })
         .stdin(Stdio::null());
-    let status = bench.status().context("start", "python3");
-    cluster.stop()?;
-    if status?.success() { Ok(()) } else { Err(Failure::new("the benchmark failed; its own words are above")) }
+    let status = bench.status().context("start", "python3")?;
+    if status.success() { Ok(()) } else { Err(Failure::new("the benchmark failed; its own words are above")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_can_be_named_before_the_arguments() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let names = |arguments: &[String]| chosen(arguments).0.iter().map(|(part, _)| *part).collect::<Vec<_>>();
+        assert_eq!(names(&[]), ["calls", "jobs"]);
+        assert_eq!(names(&words(&["jobs", "--quick"])), ["jobs"]);
+        assert_eq!(chosen(&words(&["jobs", "--quick"])).1, ["--quick"]);
+        assert_eq!(chosen(&words(&["--quick"])), (PARTS.to_vec(), words(&["--quick"]).as_slice()));
+    }
 }

@@ -12,6 +12,7 @@ mod error;
 mod extension;
 mod guests;
 mod packages;
+mod pg_cron;
 mod places;
 mod postgres;
 mod setup;
@@ -53,8 +54,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "bench",
-        arguments: "[--quick]",
-        summary: "measure this project beside PL/pgSQL and C; --help tells more",
+        arguments: "[calls|jobs] [--quick]",
+        summary: "measure calls beside PL/pgSQL and C, jobs beside a bare SQL queue and pg_cron",
         run: bench::run,
     },
     Subcommand {
@@ -104,7 +105,7 @@ fn dispatch(console: &mut Console, word: &str, rest: &[String]) -> Result<()> {
 fn help() -> String {
     let mut text = String::from("Usage: cargo xtask <SUBCOMMAND>\n");
     for Subcommand { name, arguments, summary, .. } in SUBCOMMANDS {
-        text.push_str(&format!("\n  {:<20} {summary}", format!("{name} {arguments}")));
+        text.push_str(&format!("\n  {:<28} {summary}", format!("{name} {arguments}")));
     }
     text
 }
