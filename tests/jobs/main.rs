@@ -16,4 +16,6 @@ mod order;
 mod places;
 mod processes;
 mod retries;
+mod schedules;
+mod standby;
 mod stops;

@@ -191,7 +191,7 @@ fn with_no_room_at_all_jobs_are_made_and_done_later() {
         "no_slots",
         &["max_worker_processes=2", "alyx_functions.max_workers=4", "alyx_functions.poll_interval=1s"],
     );
-    // Launcher and manager have taken both.
+    // Postgres' own launcher and ours have taken both.
     house.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
     thread::sleep(Duration::from_millis(1500));
     assert_eq!(house.value("SELECT count(*) FROM effects"), "0");
@@ -244,26 +244,28 @@ fn idle_workers_go_and_nothing_spins() {
 #[test]
 fn a_bad_row_stops_nobody_else() {
     let mut house = House::new("bad_row");
-    for name in ["broken", "gone", "mad"] {
+    for name in ["broken", "gone", "mad", "lost"] {
         house.deploy_task(name, "");
     }
-    house.run("SELECT fn_pause('broken'), fn_pause('gone'), fn_pause('mad'), fn_pause('task')");
-    house.run("SELECT fn_enqueue(f, '{\"n\": 1}') FROM unnest(ARRAY['broken', 'gone', 'mad', 'task']) f");
+    house.run("SELECT fn_pause('broken'), fn_pause('gone'), fn_pause('mad'), fn_pause('lost'), fn_pause('task')");
+    house.run("SELECT fn_enqueue(f, '{\"n\": 1}') FROM unnest(ARRAY['broken', 'gone', 'mad', 'lost', 'task']) f");
     house.run(
-        "UPDATE alyx._version SET manifest = 'timeout: [' WHERE function = 'broken'; UPDATE alyx._version SET sha256 = decode(repeat('00', 32), 'hex') WHERE function = 'gone';
+        "BEGIN; SELECT fn_resume(f) FROM unnest(ARRAY['broken', 'gone', 'mad', 'lost', 'task']) f;
+         UPDATE alyx._version SET manifest = 'timeout: [' WHERE function = 'broken'; UPDATE alyx._version SET sha256 = decode(repeat('00', 32), 'hex') WHERE function = 'gone';
          UPDATE alyx._job SET payload = 'no json', role = 4000000000 WHERE function_id = (SELECT id FROM alyx._function WHERE name = 'mad');
-         INSERT INTO alyx._job (id, function_id, source, role, payload, priority, run_at, rank) VALUES (gen_random_uuid(), 4711, 'queue', 'postgres', '{}', 0, now(), 0);
+         DELETE FROM alyx._function WHERE name = 'lost';
          INSERT INTO alyx._schedule (function_id, cron, timezone, input, overlap, missed, role, anchor, next_run_at)
              SELECT id, c, z, '{}', 'skip', 'once', 'postgres', now(), now() FROM alyx._function, (VALUES ('nonsense', 'UTC'), ('* * * * *', 'Nowhere/City')) v(c, z) WHERE name = 'task';
          INSERT INTO alyx._schedule (function_id, cron, timezone, input, overlap, missed, role, anchor, next_run_at) SELECT id, '* * * * *', 'UTC', '{}', 'skip', 'once', 4000000001, now(), now() FROM alyx._function WHERE name = 'task';
-         UPDATE alyx._function SET paused = false",
+         COMMIT",
     );
     let good = house.value("SELECT fn_schedule('task', '@every 1s', input => '{\"n\": 7}')");
     house.wait_for("SELECT count(*) > 0 FROM effects WHERE n = 7", "t");
     house.wait_for("SELECT count(*) FROM effects WHERE n = 1 AND function = 'task'", "1");
     house.wait_for("SELECT count(*) FROM alyx.schedules WHERE last_error IS NOT NULL AND next_run_at IS NULL AND cron || timezone IN ('nonsenseUTC', '* * * * *Nowhere/City')", "2");
     assert_eq!(house.value(&format!("SELECT last_error IS NULL FROM alyx.schedules WHERE id = {good}")), "t");
-    house.wait_for("SELECT count(*) FROM alyx.dead_jobs WHERE function = 'mad' OR function IS NULL", "2");
+    house.wait_for("SELECT count(*) FROM alyx.dead_jobs WHERE function IS NULL", "1");
+    house.wait_for("SELECT reason FROM alyx.dead_jobs WHERE function = 'mad'", "not_allowed");
     // Every other kind of work goes on, quickly.
     house.run("SELECT fn_enqueue('task', jsonb_build_object('n', 100 + i)) FROM generate_series(1, 50) i");
     house.wait_for("SELECT count(*) FROM effects WHERE n > 100", "50");

@@ -23,15 +23,30 @@ impl Cluster {
     }
 
     fn with(label: &str, settings: &[&str]) -> Cluster {
+        Cluster::create(label, settings, |bin, data| {
+            let mut initdb = run_as_server_user(&bin.join("initdb"));
+            initdb.args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]);
+            must(initdb.arg(data));
+        })
+    }
+
+    /// A physical standby of a running cluster, with the library preloaded; it follows until it is promoted.
+    pub fn standby_of(primary: &Cluster, label: &str, settings: &[&str]) -> Cluster {
+        let settings = [&["shared_preload_libraries=alyx_functions"], settings].concat();
+        Cluster::create(label, &settings, |bin, data| {
+            let mut copy = run_as_server_user(&bin.join("pg_basebackup"));
+            copy.args(["--username=postgres", "--port=5432", "--wal-method=stream", "--checkpoint=fast", "--write-recovery-conf", "--no-sync"]);
+            must(copy.arg("--host").arg(&primary.server.host).arg("-D").arg(data));
+        })
+    }
+
+    /// A cluster whose data folder `fill` makes.
+    fn create(label: &str, settings: &[&str], fill: impl FnOnce(&Path, &Path)) -> Cluster {
         let bin = Server::shared().bin;
         let folder = std::env::temp_dir().join(format!("alyx-{label}-{}", std::process::id()));
         must(run_as_server_user(Path::new("/bin/mkdir")).args(["-m", "755", "-p"]).arg(&folder));
         let data = folder.join("data");
-        must(
-            run_as_server_user(&bin.join("initdb"))
-                .args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
-                .arg(&data),
-        );
+        fill(&bin, &data);
         let server = Server { host: folder.clone(), port: 5432, bin, data, log: folder.join("log") };
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let cluster = Cluster { folder, server, settings };
