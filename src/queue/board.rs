@@ -32,7 +32,8 @@ const BELL: usize = 3;
 const HOLDERS: usize = 4;
 const WAS_MANAGED: usize = 5;
 const STARVING: usize = 6;
-const FIRST_NEWS: usize = 7;
+const FAREWELL: usize = 7;
+const FIRST_NEWS: usize = 8;
 const STRIDE: usize = FIRST_NEWS + 2 * NEWS;
 
 /// Jobs are ready, of functions named in the news.
@@ -203,6 +204,16 @@ impl Database {
             self.word(MANAGER_LATCH).store(0, Ordering::Release);
             self.word(MANAGER_PID).store(0, Ordering::Release);
         }
+    }
+
+    /// Says that the manager ends in good order.
+    pub fn say_farewell(self) {
+        self.word(FAREWELL).store(1, Ordering::Release);
+    }
+
+    /// Whether the last manager has said so.
+    pub fn take_farewell(self) -> bool {
+        self.word(FAREWELL).swap(0, Ordering::AcqRel) != 0
     }
 
     /// The process that manages it, 0 for none.

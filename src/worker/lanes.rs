@@ -13,6 +13,8 @@ use crate::queue::{self, Claimed};
 const NO_ROOM_US: i64 = 1_000_000;
 /// How often to look for a slot when other databases have them all.
 const SLOT_WAIT_US: i64 = 20_000;
+/// How often to say so.
+const COMPLAIN_EVERY_US: i64 = 60_000_000;
 /// A job whose worker was ended from outside so often is given up.
 const MAX_INTERRUPTIONS: i32 = 10;
 
@@ -26,6 +28,7 @@ pub(super) struct Lanes {
     untouched: Vec<Claimed>,
     interrupted: Vec<Claimed>,
     no_room_until_us: i64,
+    complained_us: i64,
 }
 
 /// What has become of claimed jobs.
@@ -121,10 +124,12 @@ impl Lanes {
 
     /// Gives up a worker for another database that has none, when this one has more than its share.
     fn make_way(&mut self) {
-        let has_too_many = queue::is_another_starving(self.database) && self.crew.len() > queue::fair_share();
-        if has_too_many && !self.crew.iter().any(Worker::is_retired) {
-            self.crew.iter_mut().min_by_key(|worker| worker.in_hand()).into_iter().for_each(Worker::retire);
+        if !queue::is_another_starving(self.database) || self.crew.iter().any(Worker::is_retired) {
+            return;
         }
+        let has_too_many = self.crew.len() > queue::fair_share();
+        let idlest = self.crew.iter_mut().min_by_key(|worker| worker.in_hand());
+        idlest.into_iter().filter(|worker| has_too_many || worker.in_hand() == 0).for_each(Worker::retire);
     }
 
     fn feed_role(&mut self, role: u32, per_worker: &impl Fn(i64) -> u64) {
@@ -176,6 +181,17 @@ impl Lanes {
             Err(true) => {}
             Err(false) => {
                 self.no_room_until_us = now_us + NO_ROOM_US;
+                // Our own idle workers may be what fills the server.
+                let idle = self.crew.iter_mut().find(|worker| worker.role != role && worker.in_hand() == 0);
+                if let Some(worker) = idle {
+                    worker.retire();
+                    self.no_room_until_us = now_us + SLOT_WAIT_US;
+                    return Ok(());
+                }
+                if now_us < self.complained_us + COMPLAIN_EVERY_US {
+                    return Ok(());
+                }
+                self.complained_us = now_us;
                 report(
                     Level::Warning,
                     "alyx_functions: no worker could be started, all background workers of the server are in use (max_worker_processes)",

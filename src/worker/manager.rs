@@ -59,7 +59,11 @@ fn run(argument: u64) -> Result<(), PgError> {
             "alyx_functions: jobs and schedules of this database do not run, raise alyx_functions.max_databases",
         );
     };
-    if board.is_held() || !board.manage(shmem::process_id(), background::latch()) {
+    if board.is_held() {
+        board.say_farewell();
+        return Ok(());
+    }
+    if !board.manage(shmem::process_id(), background::latch()) {
         return Ok(());
     }
     BOARD.set(Some(board));
@@ -239,6 +243,8 @@ impl Manager {
         while !self.dispatch.dismiss(began.elapsed() > Duration::ZERO)? && began.elapsed() < PATIENCE {
             wait(5)?;
         }
-        self.upkeep.end()
+        let result = self.upkeep.end();
+        self.board.say_farewell();
+        result
     }
 }
