@@ -24,6 +24,7 @@ static RETENTION_FAILED: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_JOB_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(100);
+static GROUP_FLUSH_DELAY: GucSetting<i32> = GucSetting::<i32>::new(10);
 static WORKER_IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static POLL_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(5_000);
 static CACHE_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -133,6 +134,12 @@ pub fn define() {
         GucFlags::default(),
     );
     let waits = [
+        (
+            c"alyx_functions.group_flush_delay",
+            c"How long commits of jobs that follow each other in a worker may wait for one flush to disk; 0 for a flush each.",
+            &GROUP_FLUSH_DELAY,
+            0,
+        ),
         (c"alyx_functions.worker_idle_timeout", c"How long a worker without jobs stays.", &WORKER_IDLE_TIMEOUT, 100),
         (
             c"alyx_functions.poll_interval",
@@ -301,6 +308,11 @@ pub fn max_job_depth() -> i32 {
 /// How long a worker without jobs stays.
 pub fn worker_idle_timeout_ms() -> u64 {
     u64::try_from(WORKER_IDLE_TIMEOUT.get()).unwrap_or(0)
+}
+
+/// How long commits of jobs may wait for a common flush.
+pub fn group_flush_delay_ms() -> u64 {
+    u64::try_from(GROUP_FLUSH_DELAY.get()).unwrap_or(0)
 }
 
 /// How often a manager looks for jobs that nobody told it of.

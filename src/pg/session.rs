@@ -40,6 +40,23 @@ pub fn settle_as_manager() -> Result<(), PgError> {
     if is_weaker { super::role::set_for_process("synchronous_commit", "local") } else { Ok(()) }
 }
 
+/// Lets the running transaction commit without waiting for the disk; [`flush_commits`] follows. Nothing else that
+/// depends on it can become durable before it does.
+pub fn commit_now_flush_later() -> Result<(), PgError> {
+    set_local("synchronous_commit", "off")
+}
+
+/// Waits until what this process has committed is on disk, and with synchronous replication on standbys too.
+pub fn flush_commits() -> Result<(), PgError> {
+    // SAFETY: between transactions; the position is that of this process's last commit.
+    unsafe {
+        catch(|| {
+            raw::XLogFlush(pg_sys::XactLastCommitEnd);
+            raw::SyncRepWaitForLSN(pg_sys::XactLastCommitEnd, true);
+        })
+    }
+}
+
 /// Forgets a cancel that came when nothing ran.
 pub fn forget_cancel() {
     // SAFETY: a sig_atomic_t flag, read at the next check for interrupts only.

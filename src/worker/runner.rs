@@ -55,20 +55,25 @@ fn run(argument: u64) -> Result<(), PgError> {
     let Some(database) = Database::find(slot.database()) else { return Ok(()) };
     database.nudge();
     let mut idle_since = Instant::now();
+    let mut unflushed_since: Option<Instant> = None;
     loop {
         while let Some(job) = slot.start_next() {
             let began = Instant::now();
-            let is_clean = run_one(role, slot, job)?;
+            // Jobs that follow each other share a flush. Before it a crash takes effects and completion together.
+            let is_followed = settings::group_flush_delay_ms() > 0 && slot.in_hand() > 1;
+            let is_clean = run_one(role, slot, job, is_followed)?;
+            unflushed_since = flush(unflushed_since.or(is_followed.then_some(began)), !is_followed)?;
             slot.finish(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
             // The manager refills before the queue runs dry.
             if slot.in_hand() <= 1 || slot.in_hand() == queue::QUEUE as u64 / 2 {
                 database.nudge();
             }
             if !is_clean {
-                return Ok(());
+                return flush(unflushed_since, true).map(drop);
             }
             idle_since = Instant::now();
         }
+        unflushed_since = flush(unflushed_since, true)?;
         background::show(None);
         background::report_table_statistics();
         let idle_ms = u64::try_from(idle_since.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -81,8 +86,18 @@ fn run(argument: u64) -> Result<(), PgError> {
     }
 }
 
-/// Runs one job; whether the session is fit for another.
-fn run_one(role: Role, slot: Slot, (id, lease): Assigned) -> Result<bool, PgError> {
+/// Makes what was committed durable when it is time; since when something is not.
+fn flush(unflushed_since: Option<Instant>, is_last: bool) -> Result<Option<Instant>, PgError> {
+    let Some(since) = unflushed_since else { return Ok(None) };
+    if !is_last && since.elapsed().as_millis() < u128::from(settings::group_flush_delay_ms()) {
+        return Ok(Some(since));
+    }
+    session::flush_commits()?;
+    Ok(None)
+}
+
+/// Runs one job; whether the session is fit for another. `is_followed`: somebody will flush its commit.
+fn run_one(role: Role, slot: Slot, (id, lease): Assigned, is_followed: bool) -> Result<bool, PgError> {
     session::forget_cancel();
     let mut so_far = None;
     let result = within_limit(|| {
@@ -91,6 +106,9 @@ fn run_one(role: Role, slot: Slot, (id, lease): Assigned) -> Result<bool, PgErro
             let attempt = so_far.insert(Attempt::new(job));
             queue::running_job(Some(attempt.job.depth));
             attempt.run(role)?;
+            if is_followed {
+                session::commit_now_flush_later()?;
+            }
             queue::finish(&attempt.job)
         })
     });

@@ -58,7 +58,7 @@ impl Cache {
             .read(true)
             // No link is followed, and a pipe in the entry's place does not block us.
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(self.folder.join(&name))
+            .open(self.folder.join(self.file_name(sha256)))
             .map_err(|error| error.to_string())?;
         let found = file.metadata().map_err(|error| error.to_string())?;
         if !found.is_file() {
@@ -74,10 +74,11 @@ impl Cache {
         let name = self.name(sha256);
         self.make_folder().map_err(Error::Cache)?;
         // Processes differ by number; threads of one (tests) by address of what they write.
-        let temporary = self.folder.join(format!("{name}.{}-{:p}.tmp", std::process::id(), artefact));
+        let entry = self.file_name(sha256);
+        let temporary = self.folder.join(format!("{entry}.{}-{:p}.tmp", std::process::id(), artefact));
         let written = self.create(&temporary).and_then(|mut file| {
             entry::write(&mut file, &name, artefact, summary)?;
-            fs::rename(&temporary, self.folder.join(&name))
+            fs::rename(&temporary, self.folder.join(&entry))
         });
         if written.is_err() {
             // Nothing more can be done about a file that cannot even be removed.
@@ -93,7 +94,7 @@ impl Cache {
     /// Who gets the turn looks into the cache again before building.
     pub(crate) fn wait_for_turn(&self, sha256: &Sha256) -> Option<Turn> {
         self.make_folder().ok()?;
-        let path = self.folder.join(format!("{}.lock", self.name(sha256)));
+        let path = self.folder.join(format!("{}.lock", self.file_name(sha256)));
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -118,7 +119,7 @@ impl Cache {
     }
 
     fn remove_leftovers(&self, sha256: &Sha256) {
-        let current = self.name(sha256);
+        let current = self.file_name(sha256);
         let lock = format!("{current}.lock");
         self.remove_where(sha256, |file| {
             let name = file.file_name();
@@ -129,7 +130,7 @@ impl Cache {
     }
 
     fn remove_where(&self, sha256: &Sha256, wanted: impl Fn(&fs::DirEntry) -> bool) {
-        let prefix = sha256.to_string();
+        let prefix = short(sha256);
         let Ok(files) = fs::read_dir(&self.folder) else { return };
         for file in files.flatten() {
             let of_module = file.file_name().to_str().is_some_and(|name| name.starts_with(&prefix));
@@ -140,6 +141,13 @@ impl Cache {
         }
     }
 
+    /// The file of an entry. Short: the folder lies in the data directory, and pg_basebackup ends at a path of 100 bytes.
+    /// That it names the module by half of its hash only is no matter, since the entry's digest covers the whole.
+    fn file_name(&self, sha256: &Sha256) -> String {
+        format!("{}-{}", short(sha256), self.engine)
+    }
+
+    /// What an entry says that it is.
     fn name(&self, sha256: &Sha256) -> String {
         format!("{sha256}-{}", self.engine)
     }
@@ -171,4 +179,8 @@ fn verify_owner(found: &Metadata) -> Result<(), String> {
         return Err(format!("others can write it (mode {:o})", found.mode() & 0o7777));
     }
     Ok(())
+}
+
+fn short(sha256: &Sha256) -> String {
+    sha256.to_string().chars().take(32).collect()
 }
