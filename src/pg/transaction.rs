@@ -38,6 +38,7 @@ thread_local! {
     static NEXT_FINISH: Cell<pg_sys::ExecutorFinish_hook_type> = const { Cell::new(None) };
 }
 static BUFFER: OnceLock<Buffer> = OnceLock::new();
+static WHEN_OVER: OnceLock<fn()> = OnceLock::new();
 
 /// Calls `f` at the end of every transaction of this process.
 pub fn at_end(f: fn(End)) {
@@ -53,6 +54,29 @@ pub fn at_end(f: fn(End)) {
 fn register() {
     // SAFETY: once per process.
     unsafe { pg_sys::RegisterXactCallback(Some(on_transaction), std::ptr::null_mut()) };
+}
+
+/// Calls `f` when a transaction is over in every respect: others see its rows, have been told what to read again, and
+/// its locks are free. Once per process.
+pub fn when_over(f: fn()) {
+    if WHEN_OVER.set(f).is_ok() {
+        // SAFETY: once per process.
+        unsafe { pg_sys::RegisterResourceReleaseCallback(Some(on_release), std::ptr::null_mut()) };
+    }
+}
+
+unsafe extern "C-unwind" fn on_release(
+    phase: pg_sys::ResourceReleasePhase::Type,
+    _is_commit: bool,
+    is_top_level: bool,
+    _argument: *mut core::ffi::c_void,
+) {
+    if is_top_level
+        && phase == pg_sys::ResourceReleasePhase::RESOURCE_RELEASE_AFTER_LOCKS
+        && let Some(f) = WHEN_OVER.get()
+    {
+        let _ = catch_unwind(f);
+    }
 }
 
 /// Lets rows wait in memory until the statement (or, for deferred triggers, the transaction) ends. Once per process.

@@ -54,6 +54,7 @@ pub fn install() {
     if !IS_INSTALLED.replace(true) {
         transaction::keep_buffer(Buffer { is_waiting, flush, end_subtransaction });
         transaction::at_end(end);
+        transaction::when_over(tell);
     }
 }
 
@@ -207,10 +208,14 @@ fn end_subtransaction(level: i32, is_committed: bool) {
 fn end(end: End) {
     WAITING.with_borrow_mut(Vec::clear);
     BYTES.set(0);
-    let news = NEWS.take();
     if end != End::Committed {
-        return;
+        NEWS.take();
     }
+}
+
+/// Not at the commit itself: a manager that is quicker than the invalidation messages would look at what it remembers.
+fn tell() {
+    let news = NEWS.take();
     if news.installed {
         poke(shmem::database_id());
     }
