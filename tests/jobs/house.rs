@@ -2,8 +2,7 @@
 
 use alyx_tests::{Cluster, Db, guest};
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Settings of a server for these tests. The slow poll comes so seldom that a test which needs it fails.
@@ -17,20 +16,16 @@ pub const SETTINGS: [&str; 5] = [
 
 /// A database with the extension, the table `effects` and the function `task`, whose jobs call `public.perform(jsonb)`.
 pub struct House {
-    // In this order: the last one to leave stops the server.
+    // In this order: a server of the house's own stops after the database is gone.
     db: Db,
-    cluster: Arc<Cluster>,
+    own: Option<Arc<Cluster>>,
 }
 
-static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
-
-fn cluster() -> Arc<Cluster> {
-    static STARTED: AtomicUsize = AtomicUsize::new(0);
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.upgrade().unwrap_or_else(|| {
-        let label = format!("jobs{}", STARTED.fetch_add(1, Ordering::Relaxed));
-        let cluster = Arc::new(Cluster::preloaded(&label, &SETTINGS));
-        *shared = Arc::downgrade(&cluster);
+fn shared() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let cluster = Cluster::preloaded("jobs", &SETTINGS);
+        cluster.stop_at_exit();
         cluster
     })
 }
@@ -38,24 +33,23 @@ fn cluster() -> Arc<Cluster> {
 impl House {
     /// The database of the test `test` on the shared server.
     pub fn new(test: &str) -> House {
-        let cluster = cluster();
-        House { db: furnish(Db::on(cluster.server().clone(), test)), cluster }
+        House { db: furnish(Db::on(shared().server().clone(), test)), own: None }
     }
 
     /// The same on a server of its own.
     pub fn alone(test: &str, settings: &[&str]) -> House {
-        let cluster = Arc::new(Cluster::preloaded(&format!("jobs_{test}"), settings));
-        House { db: furnish(Db::on(cluster.server().clone(), test)), cluster }
+        let cluster = Cluster::preloaded(&format!("jobs_{test}"), settings);
+        House { db: furnish(Db::on(cluster.server().clone(), test)), own: Some(Arc::new(cluster)) }
     }
 
     /// Its server, to be stopped and started.
     pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+        self.own.as_ref().expect("a house that is alone")
     }
 
     /// Another database on the same server.
     pub fn neighbour(&self, test: &str) -> House {
-        House { db: furnish(Db::on(self.db.server().clone(), test)), cluster: Arc::clone(&self.cluster) }
+        House { db: furnish(Db::on(self.db.server().clone(), test)), own: self.own.clone() }
     }
 
     /// Deploys one more function whose jobs call `public.perform(jsonb)`.

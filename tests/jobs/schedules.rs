@@ -10,7 +10,8 @@ fn schedule(house: &mut House, cron: &str, more: &str) -> String {
 }
 
 /// The instants that runs were for, in whole seconds, and how late they began at most.
-const LATEST: &str = "SELECT max(extract(epoch FROM at - (event #>> '{schedule,scheduled_at}')::timestamptz)) FROM effects";
+const LATEST: &str =
+    "SELECT max(extract(epoch FROM at - (event #>> '{schedule,scheduled_at}')::timestamptz)) FROM effects";
 
 #[test]
 fn each_second_by_period_and_by_cron() {
@@ -40,7 +41,8 @@ fn the_event_tells_of_the_schedule() {
     let mut house = House::new("schedule_event");
     let id = schedule(&mut house, "@every 1s", r#", 'Europe/Berlin', '{"n": 5, "deep": [1, {"a": null}]}'"#);
     house.wait_for("SELECT count(*) >= 2 FROM effects", "t");
-    let events: Vec<serde_json::Value> = (0..2).map(|at| house.json(&format!("SELECT event FROM effects ORDER BY id OFFSET {at} LIMIT 1"))).collect();
+    let events: Vec<serde_json::Value> =
+        (0..2).map(|at| house.json(&format!("SELECT event FROM effects ORDER BY id OFFSET {at} LIMIT 1"))).collect();
     assert_eq!(events[0]["trigger"], "schedule");
     assert_eq!(events[0]["input"], serde_json::json!({"n": 5, "deep": [1, {"a": null}]}));
     assert_eq!(events[0]["schedule"]["timezone"], "Europe/Berlin");
@@ -49,26 +51,44 @@ fn the_event_tells_of_the_schedule() {
     assert_eq!(events[1]["schedule"]["previous_at"], events[0]["schedule"]["scheduled_at"]);
     assert!(events[0].get("database").is_none(), "{}", events[0]);
     let view = house.value(&format!("SELECT function, cron, timezone, overlap, missed, input, role, hook, skipped, last_error, previous_run_at IS NOT NULL, next_run_at > now() - '2s'::interval FROM alyx.schedules WHERE id = {id}"));
-    assert_eq!(view, r#"task|@every 1s|Europe/Berlin|skip|once|{"n": 5, "deep": [1, {"a": null}]}|postgres|NULL|0|NULL|t|t"#);
+    assert_eq!(
+        view,
+        r#"task|@every 1s|Europe/Berlin|skip|once|{"n": 5, "deep": [1, {"a": null}]}|postgres|NULL|0|NULL|t|t"#
+    );
 }
 
 #[test]
 fn the_manifests_schedules_are_kept_over_a_deploy() {
     let mut house = House::new("manifest_schedule");
     let manifest = |hooks: &str| format!("description: any\nhooks:\n{hooks}");
-    let (daily, hourly) = ("  - { type: schedule, cron: \"0 2 * * *\", timezone: Europe/Berlin, input: {a: 1} }\n", "  - { type: schedule, cron: \"@hourly\", overlap: queue, missed: all }\n");
+    let (daily, hourly) = (
+        "  - { type: schedule, cron: \"0 2 * * *\", timezone: Europe/Berlin, input: {a: 1} }\n",
+        "  - { type: schedule, cron: \"@hourly\", overlap: queue, missed: all }\n",
+    );
     house.deploy("report", &guest("task"), &manifest(&format!("{daily}{hourly}")));
     let rows = "SELECT cron, timezone, overlap, missed, input, hook, next_run_at FROM alyx.schedules ORDER BY hook";
     let first = house.rows(rows);
     assert_eq!(first.len(), 2);
-    assert!(first[0].starts_with(r#"0 2 * * *|Europe/Berlin|skip|once|{"a": 1}|1|"#) && first[1].starts_with("@hourly|UTC|queue|all|{}|2|"), "{first:?}");
+    assert!(
+        first[0].starts_with(r#"0 2 * * *|Europe/Berlin|skip|once|{"a": 1}|1|"#)
+            && first[1].starts_with("@hourly|UTC|queue|all|{}|2|"),
+        "{first:?}"
+    );
     let daily_id = house.value("SELECT id FROM alyx.schedules WHERE hook = 1");
     let fixed = schedule(&mut house, "@daily", "");
     // The same hook at another place is the same schedule, with its history.
     house.run(&format!("UPDATE alyx._schedule SET previous_run_at = '2020-01-01', skipped = 7 WHERE id = {daily_id}"));
     house.deploy("report", &guest("task"), &manifest(&format!("{}{daily}", hourly.replace("queue", "allow"))));
-    assert_eq!(house.rows("SELECT cron, overlap, hook, skipped, id FROM alyx.schedules WHERE hook IS NOT NULL ORDER BY hook").len(), 2);
-    assert_eq!(house.value(&format!("SELECT cron, hook, skipped FROM alyx.schedules WHERE id = {daily_id}")), "0 2 * * *|2|7");
+    assert_eq!(
+        house
+            .rows("SELECT cron, overlap, hook, skipped, id FROM alyx.schedules WHERE hook IS NOT NULL ORDER BY hook")
+            .len(),
+        2
+    );
+    assert_eq!(
+        house.value(&format!("SELECT cron, hook, skipped FROM alyx.schedules WHERE id = {daily_id}")),
+        "0 2 * * *|2|7"
+    );
     house.run("SELECT fn_rollback('report')");
     assert_eq!(house.value(&format!("SELECT hook, skipped FROM alyx.schedules WHERE id = {daily_id}")), "1|7");
     house.deploy("report", &guest("task"), "");
@@ -83,7 +103,11 @@ fn the_manifests_schedules_are_kept_over_a_deploy() {
 fn a_manifests_schedule_runs_as_the_owner() {
     let mut house = House::new("manifest_owner");
     let owner = house.deployer("owner");
-    house.session_as(&owner).deploy("tick", &guest("task"), "hooks:\n  - { type: schedule, cron: \"@every 1s\", input: {n: 3} }\n");
+    house.session_as(&owner).deploy(
+        "tick",
+        &guest("task"),
+        "hooks:\n  - { type: schedule, cron: \"@every 1s\", input: {n: 3} }\n",
+    );
     house.wait_for("SELECT DISTINCT role, n FROM effects", &format!("{owner}|3"));
 }
 
@@ -126,7 +150,16 @@ fn overlap_allow_lets_them_run_together() {
 #[test]
 fn what_was_missed_while_the_server_was_down() {
     let mut house = House::alone("missed", &SETTINGS);
-    let ids: Vec<String> = ["once", "skip", "all"].iter().map(|missed| schedule(&mut house, "@every 1h", &format!(r#", missed => '{missed}', input => '{{"n": {}}}'"#, missed.len()))).collect();
+    let ids: Vec<String> = ["once", "skip", "all"]
+        .iter()
+        .map(|missed| {
+            schedule(
+                &mut house,
+                "@every 1h",
+                &format!(r#", missed => '{missed}', input => '{{"n": {}}}'"#, missed.len()),
+            )
+        })
+        .collect();
     let reboot = schedule(&mut house, "@reboot", r#", input => '{"n": 9}'"#);
     let (server, name) = (house.server().clone(), house.name().to_owned());
     thread::sleep(Duration::from_millis(300));
@@ -136,9 +169,14 @@ fn what_was_missed_while_the_server_was_down() {
     house.cluster().stop("fast");
     house.cluster().begin();
     let mut session = server.session(&name);
-    wait_until("what was missed is made up for", || session.value("SELECT count(*) FROM effects WHERE n = 3") == "4" && session.value("SELECT count(*) FROM effects WHERE n = 9") == "1");
+    wait_until("what was missed is made up for", || {
+        session.value("SELECT count(*) FROM effects WHERE n = 3") == "4"
+            && session.value("SELECT count(*) FROM effects WHERE n = 9") == "1"
+    });
     thread::sleep(Duration::from_millis(300));
-    let count = |session: &mut alyx_tests::Session, n: usize| session.rows(&format!("SELECT event #>> '{{schedule,missed}}' FROM effects WHERE n = {n} ORDER BY id"));
+    let count = |session: &mut alyx_tests::Session, n: usize| {
+        session.rows(&format!("SELECT event #>> '{{schedule,missed}}' FROM effects WHERE n = {n} ORDER BY id"))
+    };
     // In between none of the lengths are alike by accident: once is 4, skip is 4, all is 3.
     assert_eq!(session.value("SELECT count(*) FROM effects WHERE n = 4"), "1", "once: one run for all; skip: none");
     assert_eq!(count(&mut session, 4), ["3"], "it tells how many it stands for");
@@ -213,25 +251,63 @@ fn a_failed_run_is_not_tried_again_unless_the_manifest_says_so() {
     let id = schedule(&mut house, "@every 1s", "");
     house.wait_for("SELECT count(*) >= 2 FROM alyx.dead_jobs", "t");
     house.run(&format!("SELECT fn_unschedule({id})"));
-    assert_eq!(house.value("SELECT DISTINCT source, attempt, reason FROM alyx.dead_jobs"), "schedule|1|attempts_exhausted");
+    assert_eq!(
+        house.value("SELECT DISTINCT source, attempt, reason FROM alyx.dead_jobs"),
+        "schedule|1|attempts_exhausted"
+    );
 }
 
 #[test]
 fn schedules_are_refused_when_they_are_made() {
     let mut house = House::new("schedule_refused");
     for (cron, hint) in [
-        ("", true), ("* * * *", true), ("* * * * * * *", true), ("60 * * * *", false), ("* 24 * * *", false), ("* * 32 * *", false), ("* * * 13 *", false), ("* * * * 8", false),
-        ("0 0 30 2 *", true), ("0 0 31 4,6,9,11 *", true), ("*/61 * * * *", false), ("*/0 * * * *", false), ("5-1 * * * *", false), ("a * * * *", false), ("@never", true), ("@every", false), ("@every 0s", false), ("@every 500ms", false),
-        ("@every -1s", false), ("30 seconds", true), ("1,,2 * * * *", false), ("* * * * MOON", false), ("\u{202e}* * * * *", false),
+        ("", true),
+        ("* * * *", true),
+        ("* * * * * * *", true),
+        ("60 * * * *", false),
+        ("* 24 * * *", false),
+        ("* * 32 * *", false),
+        ("* * * 13 *", false),
+        ("* * * * 8", false),
+        ("0 0 30 2 *", true),
+        ("0 0 31 4,6,9,11 *", true),
+        ("*/61 * * * *", false),
+        ("*/0 * * * *", false),
+        ("5-1 * * * *", false),
+        ("a * * * *", false),
+        ("@never", true),
+        ("@every", false),
+        ("@every 0s", false),
+        ("@every 500ms", false),
+        ("@every -1s", false),
+        ("30 seconds", true),
+        ("1,,2 * * * *", false),
+        ("* * * * MOON", false),
+        ("\u{202e}* * * * *", false),
     ] {
         for sql in [format!("SELECT fn_schedule('task', '{cron}')"), format!("SELECT fn_cron_next('{cron}')")] {
             let refusal = house.refused(&sql, "22023");
             assert!(!hint || !refusal.hint.is_empty(), "{cron}: {refusal}");
         }
-        let refusal = house.deploy_refused("hooked", &guest("task"), &format!("hooks:\n  - {{ type: schedule, cron: \"{cron}\" }}\n"), "22023");
+        let refusal = house.deploy_refused(
+            "hooked",
+            &guest("task"),
+            &format!("hooks:\n  - {{ type: schedule, cron: \"{cron}\" }}\n"),
+            "22023",
+        );
         assert!(refusal.message.len() < 500, "{refusal}");
     }
-    for zone in ["", "Nowhere/City", "GMT+24", "CET-1CEST", "<+05>-5", "../../etc/passwd", "EST5EDT4,M3.2.0,M11.1.0", "+02:00", "2"] {
+    for zone in [
+        "",
+        "Nowhere/City",
+        "GMT+24",
+        "CET-1CEST",
+        "<+05>-5",
+        "../../etc/passwd",
+        "EST5EDT4,M3.2.0,M11.1.0",
+        "+02:00",
+        "2",
+    ] {
         house.refused(&format!("SELECT fn_schedule('task', '@daily', '{zone}')"), "22023");
         house.refused(&format!("SELECT fn_cron_next('@daily', '{zone}')"), "22023");
     }
@@ -247,24 +323,55 @@ fn schedules_are_refused_when_they_are_made() {
 #[test]
 fn the_preview_agrees_with_postgres_time_zones() {
     let mut house = House::new("preview");
-    let mut next = |cron: &str, zone: &str, after: &str, count: u32| house.rows(&format!("SELECT to_char(t AT TIME ZONE '{zone}', 'YYYY-MM-DD HH24:MI:SS') || ' ' || to_char(t AT TIME ZONE 'UTC', 'DD HH24:MI') FROM fn_cron_next('{cron}', '{zone}', '{after}', {count}) t"));
+    let mut next = |cron: &str, zone: &str, after: &str, count: u32| {
+        house.rows(&format!("SELECT to_char(t AT TIME ZONE '{zone}', 'YYYY-MM-DD HH24:MI:SS') || ' ' || to_char(t AT TIME ZONE 'UTC', 'DD HH24:MI') FROM fn_cron_next('{cron}', '{zone}', '{after}', {count}) t"))
+    };
     // The clock goes forward at 02:00 to 03:00: a fixed time in the gap runs once, behind it.
-    assert_eq!(next("30 2 * * *", "Europe/Berlin", "2026-03-28 00:00Z", 3), ["2026-03-28 02:30:00 28 01:30", "2026-03-29 03:00:00 29 01:00", "2026-03-30 02:30:00 30 00:30"]);
+    assert_eq!(
+        next("30 2 * * *", "Europe/Berlin", "2026-03-28 00:00Z", 3),
+        ["2026-03-28 02:30:00 28 01:30", "2026-03-29 03:00:00 29 01:00", "2026-03-30 02:30:00 30 00:30"]
+    );
     // Back at 03:00 to 02:00: a fixed time that comes twice runs once, the first time.
-    assert_eq!(next("30 2 * * *", "Europe/Berlin", "2026-10-24 12:00Z", 2), ["2026-10-25 02:30:00 25 00:30", "2026-10-26 02:30:00 26 01:30"]);
+    assert_eq!(
+        next("30 2 * * *", "Europe/Berlin", "2026-10-24 12:00Z", 2),
+        ["2026-10-25 02:30:00 25 00:30", "2026-10-26 02:30:00 26 01:30"]
+    );
     // A rhythm goes through both hours.
     assert_eq!(next("*/30 * * * *", "Europe/Berlin", "2026-10-24 23:59Z", 6).len(), 6);
-    assert_eq!(next("*/30 * * * *", "Europe/Berlin", "2026-10-25 00:10Z", 4), ["2026-10-25 02:30:00 25 00:30", "2026-10-25 02:00:00 25 01:00", "2026-10-25 02:30:00 25 01:30", "2026-10-25 03:00:00 25 02:00"]);
+    assert_eq!(
+        next("*/30 * * * *", "Europe/Berlin", "2026-10-25 00:10Z", 4),
+        [
+            "2026-10-25 02:30:00 25 00:30",
+            "2026-10-25 02:00:00 25 01:00",
+            "2026-10-25 02:30:00 25 01:30",
+            "2026-10-25 03:00:00 25 02:00"
+        ]
+    );
     // Half an hour of summer time.
-    assert_eq!(next("15 2 * * *", "Australia/Lord_Howe", "2026-10-03 00:00Z", 2), ["2026-10-04 02:30:00 03 15:30", "2026-10-05 02:15:00 04 15:15"]);
+    assert_eq!(
+        next("15 2 * * *", "Australia/Lord_Howe", "2026-10-03 00:00Z", 2),
+        ["2026-10-04 02:30:00 03 15:30", "2026-10-05 02:15:00 04 15:15"]
+    );
     // A midnight that there is not.
     assert_eq!(next("0 0 * * *", "America/Asuncion", "2023-09-30 12:00Z", 2).len(), 2);
     // Years without the day.
-    assert_eq!(next("0 0 29 2 *", "UTC", "2027-01-01Z", 2), ["2028-02-29 00:00:00 29 00:00", "2032-02-29 00:00:00 29 00:00"]);
+    assert_eq!(
+        next("0 0 29 2 *", "UTC", "2027-01-01Z", 2),
+        ["2028-02-29 00:00:00 29 00:00", "2032-02-29 00:00:00 29 00:00"]
+    );
     // Day of the month or day of the week, last day, names.
-    assert_eq!(next("0 12 13 * FRI", "UTC", "2026-02-01Z", 3), ["2026-02-06 12:00:00 06 12:00", "2026-02-13 12:00:00 13 12:00", "2026-02-20 12:00:00 20 12:00"]);
-    assert_eq!(next("0 0 L * *", "UTC", "2026-02-01Z", 2), ["2026-02-28 00:00:00 28 00:00", "2026-03-31 00:00:00 31 00:00"]);
-    assert_eq!(next("*/20 0 0 1 JAN *", "UTC", "2026-12-31Z", 3), ["2027-01-01 00:00:00 01 00:00", "2027-01-01 00:00:20 01 00:00", "2027-01-01 00:00:40 01 00:00"]);
+    assert_eq!(
+        next("0 12 13 * FRI", "UTC", "2026-02-01Z", 3),
+        ["2026-02-06 12:00:00 06 12:00", "2026-02-13 12:00:00 13 12:00", "2026-02-20 12:00:00 20 12:00"]
+    );
+    assert_eq!(
+        next("0 0 L * *", "UTC", "2026-02-01Z", 2),
+        ["2026-02-28 00:00:00 28 00:00", "2026-03-31 00:00:00 31 00:00"]
+    );
+    assert_eq!(
+        next("*/20 0 0 1 JAN *", "UTC", "2026-12-31Z", 3),
+        ["2027-01-01 00:00:00 01 00:00", "2027-01-01 00:00:20 01 00:00", "2027-01-01 00:00:40 01 00:00"]
+    );
     assert_eq!(next("0 0 1 1 7", "UTC", "2026-12-30Z", 1), ["2027-01-01 00:00:00 01 00:00"]);
     assert_eq!(next("@weekly", "UTC", "2026-01-01Z", 1), ["2026-01-04 00:00:00 04 00:00"]);
     let before_the_epoch = next("@daily", "UTC", "1950-01-01 12:00Z", 1);
@@ -274,7 +381,10 @@ fn the_preview_agrees_with_postgres_time_zones() {
 
 #[test]
 fn a_thousand_schedules_of_one_second() {
-    let mut house = House::alone("thousand", &["alyx_functions.max_workers=3", "max_worker_processes=20", "alyx_functions.poll_interval=60s"]);
+    let mut house = House::alone(
+        "thousand",
+        &["alyx_functions.max_workers=3", "max_worker_processes=20", "alyx_functions.poll_interval=60s"],
+    );
     house.run("CREATE OR REPLACE FUNCTION public.perform(event jsonb) RETURNS void LANGUAGE sql AS ''");
     house.run("SELECT count(fn_schedule('task', '@daily', input => jsonb_build_object('n', i))) FROM generate_series(1, 5000) i; SELECT count(fn_schedule('task', '@every 10m', input => jsonb_build_object('n', i))) FROM generate_series(1, 1000) i");
     house.run("CREATE OR REPLACE FUNCTION public.perform(event jsonb) RETURNS void LANGUAGE sql AS $$ INSERT INTO public.effects (event) VALUES (event) $$");

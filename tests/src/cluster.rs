@@ -2,7 +2,7 @@
 
 use crate::{Server, run_as_server_user};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A server that belongs to one test.
 pub struct Cluster {
@@ -25,7 +25,14 @@ impl Cluster {
     fn with(label: &str, settings: &[&str]) -> Cluster {
         Cluster::create(label, settings, |bin, data| {
             let mut initdb = run_as_server_user(&bin.join("initdb"));
-            initdb.args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]);
+            initdb.args([
+                "--no-sync",
+                "--auth=trust",
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "-D",
+            ]);
             must(initdb.arg(data));
         })
     }
@@ -35,7 +42,14 @@ impl Cluster {
         let settings = [&["shared_preload_libraries=alyx_functions"], settings].concat();
         Cluster::create(label, &settings, |bin, data| {
             let mut copy = run_as_server_user(&bin.join("pg_basebackup"));
-            copy.args(["--username=postgres", "--port=5432", "--wal-method=stream", "--checkpoint=fast", "--write-recovery-conf", "--no-sync"]);
+            copy.args([
+                "--username=postgres",
+                "--port=5432",
+                "--wal-method=stream",
+                "--checkpoint=fast",
+                "--write-recovery-conf",
+                "--no-sync",
+            ]);
             must(copy.arg("--host").arg(&primary.server.host).arg("-D").arg(data));
         })
     }
@@ -74,6 +88,18 @@ impl Cluster {
         must(&mut self.pg_ctl(&["stop", "--wait", "--mode", mode]));
     }
 
+    /// Leaves it to another process to stop the server when this one has ended, however it ends: for a cluster in a
+    /// `static`, which is never dropped.
+    pub fn stop_at_exit(&self) {
+        let stop = "cat; \"$0\" stop --wait --mode immediate -D \"$1/data\"; rm -rf \"$1\"";
+        let mut watcher = run_as_server_user(Path::new("/bin/sh"));
+        watcher.args(["-c", stop]).arg(self.server.bin.join("pg_ctl")).arg(&self.folder);
+        watcher.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = watcher.spawn().unwrap_or_else(|error| panic!("{watcher:?}: {error}"));
+        // It reads until this process ends and the pipe with it.
+        std::mem::forget(child);
+    }
+
     /// Whether the server runs.
     pub fn is_up(&self) -> bool {
         self.pg_ctl(&["status"]).output().is_ok_and(|output| output.status.success())
@@ -101,7 +127,6 @@ impl Drop for Cluster {
 
 fn must(command: &mut Command) {
     // Output goes to a file and not to a pipe: the server inherits it and would keep a pipe open for ever.
-    let status =
-        command.stdout(std::process::Stdio::null()).status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let status = command.stdout(Stdio::null()).status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(status.success(), "{command:?} ended with {status}");
 }
