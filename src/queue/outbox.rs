@@ -20,6 +20,8 @@ use crate::settings;
 /// Rows and bytes that wait in memory before they are written in the middle of a statement.
 const MAX_ROWS: usize = 1000;
 const MAX_BYTES: usize = 4 << 20;
+/// Longest ordering or dedupe key.
+const MAX_KEY_BYTES: usize = 512;
 
 struct Waiting {
     level: i32,
@@ -75,6 +77,8 @@ pub fn enqueue(job: NewJob) -> Result<InvocationId, PgError> {
     if depth > settings::max_job_depth() {
         return Err(Error::JobsTooDeep { limit: settings::max_job_depth() }.into());
     }
+    check_key("ordering_key", job.ordering_key.as_deref())?;
+    check_key("dedupe_key", job.dedupe_key.as_deref())?;
     let id = InvocationId::new();
     if let Some(key) = &job.dedupe_key
         && let Some(holder) = hold_key(job.function_id, key, &id)?
@@ -103,6 +107,18 @@ pub fn enqueue(job: NewJob) -> Result<InvocationId, PgError> {
         flush(transaction::nesting_level())?;
     }
     Ok(id)
+}
+
+/// Keys stand in indexes, whose rows have a limit: one that passes here must fit wherever the job goes.
+fn check_key(argument: &str, key: Option<&str>) -> Result<(), PgError> {
+    match key {
+        Some(key) if key.len() > MAX_KEY_BYTES => Err(Error::InvalidArgument {
+            message: format!("argument \"{argument}\" is longer than {MAX_KEY_BYTES} bytes"),
+            hint: Some("Use a hash of what the key is made of.".to_owned()),
+        }
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// Takes a dedupe key for a new job; the holder's id when it is taken.

@@ -17,9 +17,11 @@ use crate::settings;
 
 crate::process!(alyx_manager_main, run);
 
-/// Before a step that failed is tried again, in milliseconds.
-const FIRST_PAUSE_MS: u64 = 100;
-const LONGEST_PAUSE_MS: u64 = 60_000;
+/// Before a step that failed is tried again.
+const PAUSE_MS: u64 = 100;
+/// How often to say that it fails.
+const FIRST_SILENCE: Duration = Duration::from_secs(1);
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// The wall clock is corrected all the time; this much is a step.
 const CLOCK_JITTER_US: i64 = 1_000_000;
 /// How long workers may take to end by themselves.
@@ -87,7 +89,8 @@ struct Manager {
     poll_every: Duration,
     /// The last look at both clocks: how long ago, and what the wall clock said.
     clocks: (Instant, i64),
-    pause_ms: u64,
+    /// When a failing step was last spoken of, and for how long not to do so again.
+    complaint: Option<(Instant, Duration)>,
 }
 
 impl Manager {
@@ -113,7 +116,7 @@ impl Manager {
             last_poll: began,
             poll_every,
             clocks: (began, clock::now_us()),
-            pause_ms: 0,
+            complaint: None,
         };
         manager.look_around()?;
         Ok(manager)
@@ -125,17 +128,14 @@ impl Manager {
                 return self.end();
             }
             match self.turn() {
-                Ok(()) => self.pause_ms = 0,
+                Ok(()) => self.complaint = None,
                 Err(_) if !is_installed() => {
                     self.board.forget();
                     return self.end();
                 }
                 Err(error) => {
-                    self.pause_ms = (2 * self.pause_ms).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-                    let message =
-                        format!("alyx_functions: manager goes on in {} ms after: {}", self.pause_ms, error.message);
-                    report(Level::Warning, &message)?;
-                    wait(self.pause_ms)?;
+                    self.complain(&error)?;
+                    wait(PAUSE_MS)?;
                 }
             }
             background::report_table_statistics();
@@ -143,31 +143,42 @@ impl Manager {
         }
     }
 
-    /// One look at everything that may need doing.
+    /// Says that a step fails, ever more rarely while it goes on.
+    fn complain(&mut self, error: &PgError) -> Result<(), PgError> {
+        let now = Instant::now();
+        let delay = match self.complaint {
+            Some((at, delay)) if at + delay > now => return Ok(()),
+            Some((_, delay)) => (2 * delay).min(LONGEST_SILENCE),
+            None => FIRST_SILENCE,
+        };
+        self.complaint = Some((now, delay));
+        report(Level::Warning, &format!("alyx_functions: manager goes on after: {}", error.message))
+    }
+
+    /// One look at everything that may need doing. A step that fails does not keep the next from being done.
     fn turn(&mut self) -> Result<(), PgError> {
         let bell: Bell = self.board.answer();
         self.dispatch.heard(&bell);
-        self.dispatch.reap()?;
-        self.upkeep.run()?;
+        let mut results = vec![self.dispatch.reap(), self.upkeep.run()];
         if bell.everything || self.last_poll.elapsed() >= self.poll_every {
-            self.look_around()?;
+            results.push(self.look_around());
         }
         if bell.timed {
-            self.look_at_clock()?;
+            results.push(self.look_at_clock());
         }
-        if !settings::enabled() {
-            return Ok(());
+        if settings::enabled() {
+            results.push(self.compare_clocks());
+            let now_us = clock::now_us();
+            if self.schedule_us.is_some_and(|due| due <= now_us) {
+                results.push(self.fire());
+            }
+            if self.deferred_us.is_some_and(|due| due <= now_us) {
+                results.push(self.promote());
+            }
+            results.push(self.dispatch.claim());
+            results.push(self.dispatch.feed());
         }
-        self.compare_clocks()?;
-        let now_us = clock::now_us();
-        if self.schedule_us.is_some_and(|due| due <= now_us) {
-            self.fire()?;
-        }
-        if self.deferred_us.is_some_and(|due| due <= now_us) {
-            self.promote()?;
-        }
-        self.dispatch.claim()?;
-        self.dispatch.feed()
+        results.into_iter().collect()
     }
 
     /// Whether the wall clock was set back since the last look.
