@@ -18,3 +18,4 @@ mod retries;
 mod schedules;
 mod standby;
 mod stops;
+mod surroundings;
