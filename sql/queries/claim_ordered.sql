@@ -16,12 +16,17 @@ WITH RECURSIVE key AS (
                       WHERE d.function_id OPERATOR(pg_catalog.=) $1 AND d.ordering_key OPERATOR(pg_catalog.=) key.k
                         AND d.attempt OPERATOR(pg_catalog.>) 0)
     LIMIT $4
-), head AS (
+), first AS (
     SELECT h.id FROM free CROSS JOIN LATERAL (
         SELECT j.id, j.lease FROM alyx._job j
         WHERE j.function_id OPERATOR(pg_catalog.=) $1 AND j.ordering_key OPERATOR(pg_catalog.=) free.k
         ORDER BY j.rank, j.id LIMIT 1) h
     WHERE h.lease IS NULL
+), head AS (
+    -- One that somebody holds (to cancel it, say) is passed over with its key.
+    SELECT j.id FROM alyx._job j
+    WHERE j.id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT f.id FROM first f)) AND j.lease IS NULL
+    FOR UPDATE SKIP LOCKED
 )
 UPDATE alyx._job j SET lease = $5, attempt = j.attempt OPERATOR(pg_catalog.+) 1, started_at = pg_catalog.clock_timestamp()
 FROM head h WHERE j.id OPERATOR(pg_catalog.=) h.id

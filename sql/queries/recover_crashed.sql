@@ -1,7 +1,9 @@
 -- The server ended with these jobs. Which of them brought it down is not known: each counts the attempt and the crash.
 -- The first time it resumes at once, alone in its batch; then with a delay; then it is put aside.
 WITH gone AS (
-    DELETE FROM alyx._job j WHERE j.lease IS NOT NULL RETURNING j.*
+    DELETE FROM alyx._job j WHERE j.id OPERATOR(pg_catalog.=) ANY (ARRAY(
+        SELECT s.id FROM alyx._job s WHERE s.lease OPERATOR(pg_catalog.<) $1 FOR UPDATE SKIP LOCKED))
+    RETURNING j.*
 ), told AS (
     SELECT g.id, g.function_id, g.source, g.role, g.claims, g.payload, g.priority, g.run_at, g.rank, g.ordering_key,
            g.dedupe_key, g.schedule_id, g.depth, g.enqueued_at, g.attempt, g.conflicts,

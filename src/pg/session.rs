@@ -36,6 +36,8 @@ pub fn settle_defaults() -> Result<(), PgError> {
 pub fn settle_as_manager() -> Result<(), PgError> {
     settle_defaults()?;
     super::role::set_for_process("jit", "off")?;
+    // Somebody else's lock must not hold up everything: the step is tried again.
+    super::role::set_for_process("lock_timeout", "200ms")?;
     let is_weaker = super::backend::setting("synchronous_commit").is_some_and(|value| value == "off");
     if is_weaker { super::role::set_for_process("synchronous_commit", "local") } else { Ok(()) }
 }

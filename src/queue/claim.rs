@@ -151,13 +151,17 @@ pub fn release_leases(jobs: &[InvocationId]) -> Result<Vec<(i64, i64)>, PgError>
         .collect())
 }
 
-/// Puts the jobs that nobody works on any more back: `crashed` says that the server ended with them.
-pub fn recover(crashed: bool) -> Result<(), PgError> {
+/// Puts the jobs back that were claimed under leases before this one and that nobody works on any more: `crashed` says
+/// that the server ended with them. `false` when some are held by other transactions and have to wait.
+pub fn recover(crashed: bool, before: i64) -> Result<bool, PgError> {
     let sql = match crashed {
         true => include_str!("../../sql/queries/recover_crashed.sql"),
         false => include_str!("../../sql/queries/release_all_leases.sql"),
     };
-    as_owner(|| spi::run(sql, &[]))
+    let before = [Param::Big(before)];
+    as_owner(|| spi::run(sql, &before))?;
+    let left = as_owner(|| spi::query(include_str!("../../sql/queries/has_old_leases.sql"), &before))?;
+    Ok(!left.iter().flatten().any(Cell::is_true))
 }
 
 impl Job {

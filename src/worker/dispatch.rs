@@ -29,6 +29,7 @@ pub(super) struct Dispatch {
 }
 
 /// What became of one function in a claim.
+#[derive(Default)]
 struct Claim {
     function: Option<Rc<Function>>,
     id: i64,
@@ -36,15 +37,15 @@ struct Claim {
     ordered: Vec<Claimed>,
     asked: u32,
     next_us: Option<i64>,
+    is_gone: bool,
 }
 
 impl Dispatch {
-    pub(super) fn new(database: u32) -> Self {
+    pub(super) fn new(database: u32, first_lease: i64) -> Self {
         Self {
             flows: BTreeMap::new(),
             lanes: Lanes::new(database),
-            // Greater than any lease of a manager before this one, whose workers are gone anyway.
-            next_lease: clock::now_us(),
+            next_lease: first_lease,
             turn: 0,
             suspects: true,
             suspects_in_flight: 0,
@@ -122,6 +123,7 @@ impl Dispatch {
         })?
         .unwrap_or_default();
         self.limited_until_us = claims.iter().filter_map(|claim| claim.next_us).min();
+        let gone: Vec<i64> = claims.iter().filter(|claim| claim.is_gone).map(|claim| claim.id).collect();
         for claim in claims {
             self.apply(claim, now_us);
         }
@@ -132,7 +134,8 @@ impl Dispatch {
                 self.line_up(job);
             }
         }
-        Ok(())
+        // By themselves: somebody may hold their rows. The slow poll comes back to what is left.
+        gone.into_iter().try_for_each(|id| super::manager::transaction(|| queue::bury_function(id, None)).map(drop))
     }
 
     fn may_claim_suspect(&self) -> bool {
@@ -148,12 +151,12 @@ impl Dispatch {
     }
 
     fn claim_of(&mut self, id: i64, room: usize, lease: i64, now_us: i64) -> Result<Claim, PgError> {
-        let mut claim = Claim { function: None, id, free: Vec::new(), ordered: Vec::new(), asked: 0, next_us: None };
+        let mut claim = Claim { id, ..Claim::default() };
         // One row of the catalog that cannot be read must not hold up the others.
         let function = match subtransaction(|| catalog::find_by_id(id)) {
             Ok(Some(function)) => function,
             Ok(None) => {
-                queue::bury_function(id, None)?;
+                claim.is_gone = true;
                 return Ok(claim);
             }
             Err(error) => {

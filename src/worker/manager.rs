@@ -81,6 +81,9 @@ struct Manager {
     board: Database,
     dispatch: Dispatch,
     upkeep: Upkeep,
+    /// While there may be jobs that somebody before us left as running: whether the server ended with them, and the first
+    /// lease that is ours.
+    orphans: Option<(bool, i64)>,
     /// When the next deferred job is due.
     deferred_us: Option<i64>,
     /// When the next schedule is due.
@@ -102,14 +105,15 @@ impl Manager {
         // A job that is marked as running when nobody runs any was interrupted: by the end of the last manager, or, when
         // there has been none since the server started, by the end of the server.
         let crashed = !board.was_managed();
-        let start = || queue::recover(crashed).and_then(|()| queue::start_timetable(crashed));
-        while transaction(start)?.is_none() && !background::must_end() && !board.is_held() {
-            wait(100)?;
-        }
+        // Greater than any lease of a manager before this one, unless the clock was set back: nobody has claimed anything
+        // yet, so the first time every lease is an old one.
+        let first_lease = clock::now_us();
+        let is_recovered = matches!(transaction(|| queue::recover(crashed, i64::MAX)), Ok(Some(true)));
         let poll_every = Duration::from_millis(settings::poll_interval_ms());
         let mut manager = Self {
             board,
-            dispatch: Dispatch::new(database),
+            dispatch: Dispatch::new(database, first_lease),
+            orphans: (!is_recovered).then_some((crashed, first_lease)),
             upkeep: Upkeep::begin(),
             deferred_us: None,
             schedule_us: None,
@@ -118,7 +122,12 @@ impl Manager {
             clocks: (began, clock::now_us()),
             complaint: None,
         };
-        manager.look_around()?;
+        if transaction(|| queue::start_timetable(crashed)).is_err() {
+            report(Level::Warning, "alyx_functions: schedules could not be brought in line with this start")?;
+        }
+        if let Err(error) = manager.look_around() {
+            manager.complain(&error)?;
+        }
         Ok(manager)
     }
 
@@ -199,6 +208,11 @@ impl Manager {
     fn look_around(&mut self) -> Result<(), PgError> {
         let began = Instant::now();
         self.dispatch.tidy();
+        if let Some((crashed, first_lease)) = self.orphans
+            && transaction(|| queue::recover(crashed, first_lease))? == Some(true)
+        {
+            self.orphans = None;
+        }
         transaction(|| self.dispatch.look_around())?;
         self.look_at_clock()?;
         // Dead rows that an old snapshot keeps make it slow; it must not become the main work.
@@ -218,8 +232,8 @@ impl Manager {
 
     fn fire(&mut self) -> Result<(), PgError> {
         // The jobs ring the bell like anybody's; what they are waits for the next turn of the loop.
-        if let Some((_, due)) = transaction(|| Ok((queue::fire_due()?, queue::next_due()?)))? {
-            self.schedule_us = due;
+        if let Some((fired, due)) = transaction(|| Ok((queue::fire_due()?, queue::next_due()?)))? {
+            self.schedule_us = later_if(fired == 0, due);
         }
         Ok(())
     }
@@ -230,10 +244,10 @@ impl Manager {
             Ok((promoted, queue::next_deferred()?))
         })?;
         if let Some((promoted, due)) = promoted {
+            self.deferred_us = later_if(promoted.is_empty(), due);
             let ready = promoted.iter().map(|(function, rank, _)| (*function, *rank)).collect();
             self.dispatch.heard(&Bell { ready, ..Bell::default() });
             self.dispatch.look_for_suspects();
-            self.deferred_us = due;
         }
         Ok(())
     }
@@ -258,4 +272,10 @@ impl Manager {
         self.board.say_farewell();
         result
     }
+}
+
+/// When to look again at what is due: not at once when it was due before and somebody holds its rows.
+fn later_if(is_held: bool, due_us: Option<i64>) -> Option<i64> {
+    let pause_us = i64::try_from(PAUSE_MS).unwrap_or(0) * 1000;
+    if is_held { due_us.map(|due| due.max(clock::now_us() + pause_us)) } else { due_us }
 }
