@@ -102,17 +102,25 @@ def run(part, server, put, dice, chosen):
 
 
 def rate(part, server, put, number, dice, work, workers, jobs):
-    """One round; of "snapshot" one with a snapshot that is held from before the jobs are made, and one without."""
-    if part != "snapshot":
-        return rates.measure(server, put, number, dice, work, workers, jobs, durable=part == "durable", snapshot=False)
-    # TRUNCATE would wait for the snapshot: it is taken by a query of a table of its own, before anything else is touched.
-    for held in dice.sample((False, True), 2):
-        holder = server.connect("BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM pg_database") if held else None
-        try:
-            rates.measure(server, put, number, dice, work, workers, jobs, durable=False, snapshot=held)
-        finally:
-            if holder:
-                holder.close()
+    """One round: of "snapshot" one with a snapshot that is held from before the jobs are made, and one without; of "durable" one in
+    which each job of ours is flushed by itself, as the bare queue's are, and one as it comes."""
+    def measure(storage="fsync off", snapshot=False):
+        rates.measure(server, put, number, dice, work, workers, jobs, storage=storage, snapshot=snapshot)
+    if part == "durable":
+        for delay_ms, storage in dice.sample(((0, "fsync on, each job flushed"), (10, "fsync on")), 2):
+            server.set(alyx_functions__group_flush_delay=delay_ms)
+            measure(storage)
+    elif part == "snapshot":
+        for held in dice.sample((False, True), 2):
+            # It reads no table of ours: TRUNCATE would wait for one that does.
+            holder = server.connect("BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM pg_database") if held else None
+            try:
+                measure(snapshot=held)
+            finally:
+                if holder:
+                    holder.close()
+    else:
+        measure()
 
 
 def progress(text):

@@ -31,21 +31,23 @@ def _latency(records):
 
 
 def _rates(records):
-    rounds = _rounds(records, "rate", lambda record: (record["durable"], record["snapshot"], record["work"], record["workers"], record["variant"]))
+    rounds = _rounds(records, "rate", lambda record: (record["storage"], record["snapshot"], record["work"], record["workers"], record["variant"]))
     cases = sorted({key[:4] for key in rounds})
     if not cases:
         return []
     lines = ["**Jobs per second, one transaction each**", "",
-             "| | alyx_functions | bare SQL, pgbench | bare SQL, procedure | alyx × pgbench | alyx × procedure | kept under the snapshot: alyx, pgbench |", "|---" * 7 + "|"]
+             "| | alyx_functions | bare SQL, pgbench | bare SQL, procedure | alyx × pgbench | alyx × procedure | processor time per job, µs: alyx, procedure | kept under the snapshot: alyx, pgbench |", "|---" * 8 + "|"]
+    spent = _rounds(records, "rate", lambda record: (record["storage"], record["snapshot"], record["work"], record["workers"], record["variant"]), "cpu")
     for case in cases:
-        durable, snapshot, work, workers = case
-        name = f"{'no work' if work == 'noop' else 'one INSERT'}, {workers} worker{'s' * (workers > 1)}, {'fsync on' if durable else 'fsync off'}{', snapshot held' * snapshot}"
+        storage, snapshot, work, workers = case
+        name = f"{'no work' if work == 'noop' else 'one INSERT'}, {workers} worker{'s' * (workers > 1)}, {storage}{', snapshot held' * snapshot}"
         of = {variant: rounds.get((*case, variant), {}) for variant in ("alyx", "pgbench", "procedure")}
         speeds = [_number(1 / _median(of[variant])) if of[variant] else "-" for variant in of]
         # The other way round: these are seconds per job.
         ratios = [_number(_ratio(of[variant], of["alyx"])) for variant in ("pgbench", "procedure")]
-        kept = ", ".join(_number(_ratio(rounds.get((durable, False, work, workers, variant), {}), of[variant])) for variant in ("alyx", "pgbench")) if snapshot else ""
-        lines.append(f"| {name} | " + " | ".join([*speeds, *ratios, kept]) + " |")
+        kept = ", ".join(_number(_ratio(rounds.get((storage, False, work, workers, variant), {}), of[variant])) for variant in ("alyx", "pgbench")) if snapshot else ""
+        cpu = ", ".join(_number(_median(spent[*case, variant]) * 1e6) for variant in ("alyx", "procedure") if (*case, variant) in spent)
+        lines.append(f"| {name} | " + " | ".join([*speeds, *ratios, cpu, kept]) + " |")
     return lines
 
 
@@ -76,12 +78,12 @@ def _points(seconds):
     return [_number(ordered[min(len(ordered) - 1, int(part * len(ordered)))]) for part in (0.5, 0.99, 1)]
 
 
-def _rounds(records, kind, key):
+def _rounds(records, kind, key, value="wall"):
     """{key: {round: seconds}}; of a round that was measured twice the median."""
     found = {}
     for record in records:
         if record["kind"] == kind:
-            found.setdefault(key(record), {}).setdefault(record["round"], []).append(record["wall"])
+            found.setdefault(key(record), {}).setdefault(record["round"], []).append(record[value])
     return {name: {number: statistics.median(walls) for number, walls in rounds.items()} for name, rounds in found.items()}
 
 
