@@ -111,40 +111,40 @@ fn a_manifests_schedule_runs_as_the_owner() {
     house.wait_for("SELECT DISTINCT role, n FROM effects", &format!("{owner}|3"));
 }
 
-/// Runs of a schedule that takes longer than its period, for some seconds; most that ran at once, runs, and those skipped.
-fn overlapping(test: &str, overlap: &str) -> (u32, u32, u32) {
-    let mut house = House::new(test);
-    house.run("CREATE TABLE spans (id serial, began timestamptz, ended timestamptz)");
+#[test]
+fn runs_that_take_longer_than_the_period() {
+    let mut house = House::new("overlap");
+    house.run("CREATE TABLE spans (id serial, policy text, began timestamptz, ended timestamptz)");
     house.run(
         "CREATE OR REPLACE FUNCTION public.perform(event jsonb) RETURNS void LANGUAGE plpgsql AS $$ DECLARE began timestamptz := clock_timestamp(); BEGIN
-             PERFORM pg_sleep(2.3); INSERT INTO spans (began, ended) VALUES (began, clock_timestamp()); END $$",
+             PERFORM pg_sleep(2.3); INSERT INTO spans (policy, began, ended) VALUES (event #>> '{input,policy}', began, clock_timestamp()); END $$",
     );
-    let id = schedule(&mut house, "@every 1s", &format!(", overlap => '{overlap}'"));
+    for policy in ["skip", "queue", "allow"] {
+        schedule(&mut house, "@every 1s", &format!(r#", overlap => '{policy}', input => '{{"policy": "{policy}"}}'"#));
+    }
     thread::sleep(Duration::from_millis(6100));
-    let skipped = house.value(&format!("SELECT skipped FROM alyx.schedules WHERE id = {id}"));
-    house.run(&format!("SELECT fn_unschedule({id})"));
+    let skipped = house.rows("SELECT overlap, skipped FROM alyx.schedules");
+    house.run("SELECT fn_unschedule(id) FROM alyx.schedules");
     house.wait_until_done(12);
-    let most = house.value("SELECT max(n) FROM (SELECT count(*) AS n FROM spans a JOIN spans b ON a.began >= b.began AND a.began < b.ended GROUP BY a.id) x");
-    let number = |text: String| text.parse::<u32>().expect("a number");
-    (number(most), number(house.value("SELECT count(*) FROM spans")), number(skipped))
-}
-
-#[test]
-fn overlap_skip_leaves_out_what_comes_too_early() {
-    let (most, runs, skipped) = overlapping("overlap_skip", "skip");
-    assert!(most == 1 && (2..=3).contains(&runs) && skipped >= 3, "{most} at once, {runs} runs, {skipped} skipped");
-}
-
-#[test]
-fn overlap_queue_keeps_one_waiting() {
-    let (most, runs, skipped) = overlapping("overlap_queue", "queue");
-    assert!(most == 1 && (3..=4).contains(&runs) && skipped >= 1, "{most} at once, {runs} runs, {skipped} skipped");
-}
-
-#[test]
-fn overlap_allow_lets_them_run_together() {
-    let (most, runs, skipped) = overlapping("overlap_allow", "allow");
-    assert!(most >= 2 && runs >= 5 && skipped == 0, "{most} at once, {runs} runs, {skipped} skipped");
+    let mut outcome = |policy: &str| {
+        let most = house.value(&format!("SELECT max(n) FROM (SELECT count(*) AS n FROM spans a JOIN spans b ON a.began >= b.began AND a.began < b.ended AND a.policy = '{policy}' AND b.policy = '{policy}' GROUP BY a.id) x"));
+        let runs = house.value(&format!("SELECT count(*) FROM spans WHERE policy = '{policy}'"));
+        let skipped = skipped.iter().find_map(|row| row.strip_prefix(&format!("{policy}|"))).expect("a schedule");
+        let number = |text: &str| text.parse::<u32>().expect("a number");
+        (number(&most), number(&runs), number(skipped))
+    };
+    let (most, runs, skipped) = outcome("skip");
+    assert!(
+        most == 1 && (2..=3).contains(&runs) && skipped >= 3,
+        "skip: {most} at once, {runs} runs, {skipped} skipped"
+    );
+    let (most, runs, skipped) = outcome("queue");
+    assert!(
+        most == 1 && (3..=4).contains(&runs) && skipped >= 1,
+        "queue: {most} at once, {runs} runs, {skipped} skipped"
+    );
+    let (most, runs, skipped) = outcome("allow");
+    assert!(most >= 2 && runs >= 5 && skipped == 0, "allow: {most} at once, {runs} runs, {skipped} skipped");
 }
 
 #[test]
