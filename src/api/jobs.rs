@@ -114,6 +114,12 @@ fn replay(call: &Call<'_>, job: &str) -> Result<usize, PgError> {
     queue::replay(Replay::Function(function.id, &since))
 }
 
+/// `_as_jsonb(text)` → jsonb: one job whose input jsonb cannot hold (`\u0000`, a number out of range) must not hide all others.
+pub(super) fn as_jsonb(call: &mut Call<'_>) -> Result<Reply, PgError> {
+    let text = call.text(0)?.unwrap_or_default();
+    Reply::json(text.as_bytes(), TypeId::JSONB).or_else(|_| reply(&Value::String(text)))
+}
+
 /// `_pause(name text, paused boolean)`.
 pub(super) fn pause(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let name = required(call, 0, "name")?;

@@ -29,6 +29,7 @@ crate::entry!(alyx_attach, pg_finfo_alyx_attach, attach::attach);
 crate::entry!(alyx_detach, pg_finfo_alyx_detach, attach::detach);
 crate::entry!(alyx_enqueue, pg_finfo_alyx_enqueue, jobs::enqueue);
 crate::entry!(alyx_job, pg_finfo_alyx_job, jobs::job);
+crate::entry!(alyx_as_jsonb, pg_finfo_alyx_as_jsonb, jobs::as_jsonb);
 crate::entry!(alyx_pause, pg_finfo_alyx_pause, jobs::pause);
 crate::entry!(alyx_installed, pg_finfo_alyx_installed, jobs::installed);
 crate::entry!(alyx_schedule, pg_finfo_alyx_schedule, schedules::schedule);

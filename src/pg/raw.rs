@@ -203,6 +203,8 @@ unsafe extern "C-unwind" {
     pub(super) fn SignalHandlerForShutdownRequest(signal: c_int);
     pub(super) fn ConditionalLockRelationOid(relation: Oid, mode: c_int) -> bool;
     pub(super) fn kill(pid: c_int, signal: c_int) -> c_int;
+    // controldata_utils.c
+    pub(super) fn get_controlfile(data: *const c_char, is_valid: *mut bool) -> *mut pgrx::pg_sys::ControlFileData;
     // ipci.c, shmem.c
     pub(super) fn RequestAddinShmemSpace(bytes: usize);
     pub(super) fn ShmemInitStruct(name: *const c_char, bytes: usize, found: *mut bool) -> *mut c_void;

@@ -4,7 +4,7 @@
 use core::ffi::{CStr, c_int, c_void};
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use pgrx::pg_sys;
 
@@ -86,6 +86,11 @@ unsafe extern "C-unwind" fn start_up() {
         if let Some(next) = NEXT_STARTUP.get() {
             next();
         }
+        // Before the startup process changes it; processes that are forked from here on know what it said.
+        let mut is_valid = false;
+        let control = raw::get_controlfile(pg_sys::DataDir, &mut is_valid);
+        let was_shut_down = is_valid && (*control).state == pg_sys::DBState::DB_SHUTDOWNED;
+        WAS_SHUT_DOWN.store(was_shut_down, Ordering::Relaxed);
         REGIONS.with(|regions| {
             for region in regions.borrow().iter() {
                 let mut found = false;
@@ -97,6 +102,14 @@ unsafe extern "C-unwind" fn start_up() {
             }
         });
     }
+}
+
+static WAS_SHUT_DOWN: AtomicBool = AtomicBool::new(false);
+
+/// Whether the server was shut down in good order before this start. After a crash, or on a server that began as a
+/// standby, it was not.
+pub fn was_shut_down() -> bool {
+    WAS_SHUT_DOWN.load(Ordering::Relaxed)
 }
 
 /// The pid of this process.

@@ -136,9 +136,39 @@ thread_local! {
     static KEPT: RefCell<HashMap<usize, pg_sys::SPIPlanPtr>> = RefCell::default();
 }
 
+/// Plans made inside this scope go by an index where there is one. A kept plan may be made while the queue is empty, when
+/// reading the whole table is cheapest, and used when it is not.
+struct IndexPlans {
+    seqscan: bool,
+    bitmapscan: bool,
+}
+
+impl IndexPlans {
+    fn prefer() -> Self {
+        // SAFETY: two settings of this process; `Drop` puts them back. Our statements run no code of anybody else's.
+        unsafe {
+            let before = Self { seqscan: pg_sys::enable_seqscan, bitmapscan: pg_sys::enable_bitmapscan };
+            pg_sys::enable_seqscan = false;
+            pg_sys::enable_bitmapscan = false;
+            before
+        }
+    }
+}
+
+impl Drop for IndexPlans {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe {
+            pg_sys::enable_seqscan = self.seqscan;
+            pg_sys::enable_bitmapscan = self.bitmapscan;
+        }
+    }
+}
+
 /// Runs a statement that this process will run again and again, by a plan that is kept, and returns all rows.
 pub fn query_kept(sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Vec<Cell>>, PgError> {
     let _connection = Connection::open()?;
+    let _plans = IndexPlans::prefer();
     let mut bound = bind(params)?;
     let key = sql.as_ptr() as usize;
     let plan = match KEPT.with(|kept| kept.borrow().get(&key).copied()) {

@@ -173,6 +173,12 @@ pub fn nesting_level() -> i32 {
     unsafe { pg_sys::GetCurrentTransactionNestLevel() }
 }
 
+/// Whether all statements of this transaction see by one snapshot (REPEATABLE READ, SERIALIZABLE).
+pub fn keeps_snapshot() -> bool {
+    // SAFETY: reads a variable.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ.cast_signed() }
+}
+
 /// Runs `f` in a transaction of this process of ours: committed when it gives `Ok`, rolled back when it gives `Err`.
 ///
 /// # Errors

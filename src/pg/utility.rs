@@ -184,8 +184,24 @@ unsafe fn owned_database(name: *const c_char, to_copy: bool) -> Option<u32> {
         let database = pg_sys::get_database_oid(name, true);
         let role = pg_sys::GetUserId();
         let may = database != pg_sys::InvalidOid
-            && (pg_sys::pg_database_ownercheck(database, role) || to_copy && may_create_databases(role));
+            && (pg_sys::pg_database_ownercheck(database, role)
+                || to_copy && is_template(database) && may_create_databases(role));
         may.then(|| database.to_u32())
+    }
+}
+
+unsafe fn is_template(database: pg_sys::Oid) -> bool {
+    // SAFETY: the tuple is released before the function returns.
+    unsafe {
+        #[allow(clippy::cast_possible_wrap, reason = "a small enum value")]
+        let cache = pg_sys::SysCacheIdentifier::DATABASEOID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(database));
+        if tuple.is_null() {
+            return false;
+        }
+        let is_template = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>()).datistemplate;
+        pg_sys::ReleaseSysCache(tuple);
+        is_template
     }
 }
 

@@ -211,7 +211,12 @@ impl Database {
         self.word(FAREWELL).store(1, Ordering::Release);
     }
 
-    /// Whether the last manager has said so.
+    /// Whether it has.
+    pub fn has_said_farewell(self) -> bool {
+        self.word(FAREWELL).load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the last manager has said so; not again until the next does.
     pub fn take_farewell(self) -> bool {
         self.word(FAREWELL).swap(0, Ordering::AcqRel) != 0
     }

@@ -20,7 +20,7 @@ pub fn define() {
     slots::define();
 }
 
-pub use board::{Bell, Database, fair_share, forget_others, is_another_starving, launcher, starve, take_pokes};
+pub use board::{Bell, Database, fair_share, forget_others, is_another_starving, launcher, poke, starve, take_pokes};
 pub use claim::{
     Claimed, Cursor, claim, claim_ordered, claim_suspect, discover, next_deferred, promote, recover, release_leases,
 };

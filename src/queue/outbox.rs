@@ -67,8 +67,11 @@ pub fn running_job(depth: Option<i32>) {
 
 /// Makes a job; it is a row at the latest when the statement ends. Gives its id, or the id of the job that holds the
 /// same dedupe key.
-pub fn enqueue(job: NewJob) -> Result<InvocationId, PgError> {
+pub fn enqueue(mut job: NewJob) -> Result<InvocationId, PgError> {
     install();
+    // An empty key is none.
+    job.ordering_key = job.ordering_key.filter(|key| !key.is_empty());
+    job.dedupe_key = job.dedupe_key.filter(|key| !key.is_empty());
     // What a client or a guest asks for by name starts anew; only triggers that fire each other count.
     let depth = match (job.source, RUNNING.get()) {
         (super::Source::Database, Some(depth)) => depth.saturating_add(1),
@@ -126,14 +129,17 @@ fn hold_key(function_id: i64, key: &str, id: &InvocationId) -> Result<Option<Inv
     let id = id.to_string();
     let params = [Param::Big(function_id), Param::Text(Some(key)), Param::Text(Some(&id))];
     // Looked for first: a key that is taken should cost no wait for the job that gives it back. The holder may be done
-    // between the two statements; its key is free then.
+    // between the two statements; its key is free then. A transaction that keeps its snapshot may see one that is long
+    // done, so there the insert is asked first, which knows better (and may say 40001).
+    let mut trusts_snapshot = !transaction::keeps_snapshot();
     for _ in 0..10 {
         let holder = as_owner(|| {
             spi::query_kept(include_str!("../../sql/queries/find_dedupe_key.sql"), params.get(..2).unwrap_or_default())
         })?;
-        if let Some(holder) = holder.into_iter().flatten().next().and_then(Value::parse) {
+        if let Some(holder) = holder.into_iter().flatten().next().and_then(Value::parse).filter(|_| trusts_snapshot) {
             return Ok(Some(holder));
         }
+        trusts_snapshot = true;
         let taken = as_owner(|| spi::query_kept(include_str!("../../sql/queries/take_dedupe_key.sql"), &params))?;
         if !taken.is_empty() {
             return Ok(None);

@@ -29,6 +29,7 @@ pub(super) struct Lanes {
     interrupted: Vec<Claimed>,
     no_room_until_us: i64,
     complained_us: i64,
+    is_dismissing: bool,
 }
 
 /// What has become of claimed jobs.
@@ -68,7 +69,9 @@ impl Lanes {
         for mut worker in Vec::into_iter(ended) {
             worker.collect(&mut reaped.done);
             let Left { interrupted, untouched } = worker.bury();
-            self.interrupted.extend(interrupted);
+            // Whoever asked us to leave is not the job's fault: as if it had not begun.
+            let blameless = if self.is_dismissing { &mut self.untouched } else { &mut self.interrupted };
+            blameless.extend(interrupted);
             self.untouched.extend(untouched);
         }
         self.give_back(&mut reaped.returned)
@@ -215,6 +218,7 @@ impl Lanes {
 
     /// Asks all workers to end; `true` when they have, and all that was claimed is given back.
     pub(super) fn dismiss(&mut self, by_force: bool) -> Result<bool, PgError> {
+        self.is_dismissing = true;
         for worker in &mut self.crew {
             worker.retire();
             if by_force {

@@ -34,6 +34,10 @@ thread_local! {
 fn at_exit() {
     if let Some(board) = BOARD.get() {
         board.leave(shmem::process_id());
+        // The launcher that started this process may have been replaced since.
+        if board.has_said_farewell() {
+            queue::poke(shmem::database_id());
+        }
     }
 }
 
@@ -103,8 +107,9 @@ impl Manager {
             wait(10)?;
         }
         // A job that is marked as running when nobody runs any was interrupted: by the end of the last manager, or, when
-        // there has been none since the server started, by the end of the server.
-        let crashed = !board.was_managed();
+        // there has been none since the server started, by the end of the server, in good order or not.
+        let is_boot = !board.was_managed();
+        let crashed = is_boot && !shmem::was_shut_down();
         // Greater than any lease of a manager before this one, unless the clock was set back: nobody has claimed anything
         // yet, so the first time every lease is an old one.
         let first_lease = clock::now_us();
@@ -122,7 +127,7 @@ impl Manager {
             clocks: (began, clock::now_us()),
             complaint: None,
         };
-        if transaction(|| queue::start_timetable(crashed)).is_err() {
+        if transaction(|| queue::start_timetable(is_boot)).is_err() {
             report(Level::Warning, "alyx_functions: schedules could not be brought in line with this start")?;
         }
         if let Err(error) = manager.look_around() {
