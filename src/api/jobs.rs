@@ -85,7 +85,16 @@ fn cancel(job: &str) -> Result<bool, PgError> {
         return Ok(false);
     }
     // Running: its worker stops it and writes what became of it. Else the row goes, also when a worker has yet to begin.
-    if queue::stop_running(shmem::database_id(), &id) { Ok(true) } else { queue::cancel(&id) }
+    // Between the two looks it may have been begun, or have gone to another worker.
+    for _ in 0..5 {
+        if queue::stop_running(shmem::database_id(), &id) || queue::cancel(&id)? {
+            return Ok(true);
+        }
+        if queue::find(&id)?.is_none_or(|found| found.is_dead) {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 fn discard(job: &str) -> Result<bool, PgError> {

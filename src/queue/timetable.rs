@@ -18,6 +18,8 @@ use crate::pg::{PgError, Role, clock};
 
 /// Parsed expressions that are kept, by their text.
 const MAX_PARSED: usize = 20_000;
+/// Longest input: the manager holds those of all schedules that fire together.
+const MAX_INPUT_BYTES: usize = 64 << 10;
 /// Jobs of one schedule that may wait when `overlap` is `allow`.
 const MAX_WAITING: u32 = 100;
 
@@ -96,6 +98,13 @@ pub fn add(new: &NewSchedule<'_>) -> Result<i64, PgError> {
     };
     Overlap::from_name(new.overlap).ok_or_else(|| policy("overlap", new.overlap, "skip, queue or allow"))?;
     Missed::from_name(new.missed).ok_or_else(|| policy("missed", new.missed, "once, skip or all"))?;
+    if new.input.len() > MAX_INPUT_BYTES {
+        return Err(Error::InvalidArgument {
+            message: format!("input of a schedule is longer than {MAX_INPUT_BYTES} bytes"),
+            hint: Some("Keep the data in a table and let the function read it.".to_owned()),
+        }
+        .into());
+    }
     let (schedule, zone) = parse(new.cron, new.timezone)?;
     let now_s = clock::now_us() / 1_000_000;
     let next_s = schedule.next_after(now_s, now_s, &zone);

@@ -19,6 +19,8 @@ crate::process!(alyx_manager_main, run);
 
 /// Before a step that failed is tried again.
 const PAUSE_MS: u64 = 100;
+/// How often to look for jobs that nobody runs; it takes reading the whole queue.
+const STRAYS: Duration = Duration::from_secs(60);
 /// How often to say that it fails.
 const FIRST_SILENCE: Duration = Duration::from_secs(1);
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
@@ -85,9 +87,12 @@ struct Manager {
     board: Database,
     dispatch: Dispatch,
     upkeep: Upkeep,
-    /// While there may be jobs that somebody before us left as running: whether the server ended with them, and the first
-    /// lease that is ours.
-    orphans: Option<(bool, i64)>,
+    /// Whether jobs that the server ended with are still held by other transactions.
+    has_crashed_jobs: bool,
+    /// The first lease that is ours.
+    first_lease: i64,
+    /// When to look again for jobs that are marked as running by nobody: a dump that was restored brings some.
+    strays_at: Instant,
     /// When the next deferred job is due.
     deferred_us: Option<i64>,
     /// When the next schedule is due.
@@ -118,7 +123,9 @@ impl Manager {
         let mut manager = Self {
             board,
             dispatch: Dispatch::new(database, first_lease),
-            orphans: (!is_recovered).then_some((crashed, first_lease)),
+            has_crashed_jobs: crashed && !is_recovered,
+            first_lease,
+            strays_at: if is_recovered { began + STRAYS } else { began },
             upkeep: Upkeep::begin(),
             deferred_us: None,
             schedule_us: None,
@@ -213,10 +220,12 @@ impl Manager {
     fn look_around(&mut self) -> Result<(), PgError> {
         let began = Instant::now();
         self.dispatch.tidy();
-        if let Some((crashed, first_lease)) = self.orphans
-            && transaction(|| queue::recover(crashed, first_lease))? == Some(true)
-        {
-            self.orphans = None;
+        if self.strays_at <= began {
+            let recovered = transaction(|| queue::recover(self.has_crashed_jobs, self.first_lease))?;
+            if recovered == Some(true) {
+                self.has_crashed_jobs = false;
+                self.strays_at = began + STRAYS;
+            }
         }
         transaction(|| self.dispatch.look_around())?;
         self.look_at_clock()?;
