@@ -3,6 +3,8 @@
 //! A server of its own that preloads the library, shared by all tests here but those that stop, crash or fill it. Its
 //! slow poll is set to a minute: whatever relies on the poll instead of on a wake-up fails here.
 
+mod cron;
+mod databases;
 mod endings;
 mod enqueue;
 mod hooks;
