@@ -36,6 +36,12 @@ fn a_rolled_back_job_was_never_made() {
            SAVEPOINT deeper; SELECT fn_enqueue('task', '{"n": 4}'); RELEASE deeper; ROLLBACK TO s;
            SELECT fn_enqueue('task', '{"n": 5}'); RELEASE s; COMMIT"#,
     );
+    house.run("BEGIN; SAVEPOINT s");
+    house.refused(
+        "SELECT fn_enqueue('task', jsonb_build_object('n', 20 + i)), 1 / (3 - i) FROM generate_series(1, 5) i",
+        "22012",
+    );
+    house.run("ROLLBACK TO s; SELECT 1; COMMIT");
     // The statement fails behind its third row.
     house.refused(
         r#"SELECT fn_enqueue('task', jsonb_build_object('n', 10 + i)), 1 / (3 - i) FROM generate_series(1, 5) i"#,
@@ -59,6 +65,11 @@ fn an_exception_block_takes_its_jobs_with_it() {
                BEGIN
                    PERFORM fn_enqueue('task', '{"n": 4}');
                EXCEPTION WHEN OTHERS THEN NULL;
+               END;
+               BEGIN
+                   -- The statement fails behind its first rows, which nobody has written yet.
+                   PERFORM fn_enqueue('task', jsonb_build_object('n', 20 + i)), 1 / (3 - i) FROM generate_series(1, 5) i;
+               EXCEPTION WHEN division_by_zero THEN NULL;
                END;
                FOR i IN 5..7 LOOP
                    BEGIN
