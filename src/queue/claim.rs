@@ -1,5 +1,7 @@
 //! The manager's side of the queue: which jobs there are, which of them are taken. Inside a transaction of its own.
 
+use std::collections::BTreeSet;
+
 use super::job::Job;
 use crate::catalog::as_owner;
 use crate::pg::spi::{self, Cell, Param};
@@ -87,19 +89,43 @@ pub fn claim(function_id: i64, cursor: Cursor, limit: i32, lease: i64) -> Result
     Ok(claimed(rows, function_id, lease))
 }
 
-/// Claims the first job of each of up to `limit` ordering keys of a function, behind the key `after`.
+/// Keys that one claim looks at.
+const KEYS: i32 = 500;
+
+/// What came of a look at a function's ordering keys.
+#[derive(Debug, Default)]
+pub struct OrderedClaim {
+    /// The claimed jobs, one per key.
+    pub jobs: Vec<Claimed>,
+    /// Where the next look begins: behind this key, or at the first when there are no more.
+    pub next_after: Option<String>,
+}
+
+/// Claims the first job of each of up to `limit` ordering keys of a function, behind the key `after` and but for those
+/// that are `busy`.
 pub fn claim_ordered(
     function_id: i64,
     after: &str,
-    busy: &[&str],
+    busy: &BTreeSet<String>,
     limit: i32,
     lease: i64,
-) -> Result<Vec<Claimed>, PgError> {
-    let busy: Vec<Option<&str>> = busy.iter().map(|key| Some(*key)).collect();
-    let params =
-        [Param::Big(function_id), Param::Text(Some(after)), Param::Texts(&busy), Param::Int(limit), Param::Big(lease)];
-    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/claim_ordered.sql"), &params))?;
-    Ok(claimed(rows, function_id, lease))
+) -> Result<OrderedClaim, PgError> {
+    let params = [Param::Big(function_id), Param::Text(Some(after)), Param::Int(KEYS)];
+    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/next_keys.sql"), &params))?;
+    let keys: Vec<String> = rows.into_iter().flatten().filter_map(Cell::some).collect();
+    let is_cut = keys.len() >= usize::try_from(KEYS).unwrap_or(usize::MAX);
+    let free: Vec<Option<&str>> =
+        keys.iter().filter(|key| !busy.contains(*key)).map(|key| Some(key.as_str())).collect();
+    let params = [Param::Big(function_id), Param::Texts(&free), Param::Int(limit), Param::Big(lease)];
+    let rows = match free.is_empty() {
+        true => Vec::new(),
+        false => as_owner(|| spi::query_kept(include_str!("../../sql/queries/claim_ordered.sql"), &params))?,
+    };
+    let jobs = claimed(rows, function_id, lease);
+    let is_full = jobs.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let last_claimed = jobs.iter().filter_map(|job| job.ordering_key.clone()).max();
+    let next_after = if is_full { last_claimed } else { keys.into_iter().next_back().filter(|_| is_cut) };
+    Ok(OrderedClaim { jobs, next_after })
 }
 
 /// Claims one job that the server went down with.

@@ -22,7 +22,8 @@ pub fn define() {
 
 pub use board::{Bell, Database, fair_share, forget_others, is_another_starving, launcher, poke, starve, take_pokes};
 pub use claim::{
-    Claimed, Cursor, claim, claim_ordered, claim_suspect, discover, next_deferred, promote, recover, release_leases,
+    Claimed, Cursor, OrderedClaim, claim, claim_ordered, claim_suspect, discover, next_deferred, promote, recover,
+    release_leases,
 };
 pub use job::{Job, NewJob, Source};
 pub use operate::{Replay, bury_function, cancel, discard, find, replay};

@@ -11,7 +11,7 @@ use super::lanes::{Lanes, Reaped};
 use crate::catalog::{self, Function};
 use crate::pg::backend::{Level, report};
 use crate::pg::{PgError, clock, subtransaction};
-use crate::queue::{self, Bell, Claimed};
+use crate::queue::{self, Bell, Claimed, OrderedClaim};
 
 /// Jobs that wait in lanes before no more are claimed.
 const LANES_FULL: usize = 256;
@@ -24,6 +24,8 @@ pub(super) struct Dispatch {
     turn: i64,
     suspects: bool,
     suspects_in_flight: usize,
+    /// Whether a look at ordering keys was cut short and found nothing yet.
+    goes_on: bool,
     /// When a rate limit lets the next job through.
     limited_until_us: Option<i64>,
 }
@@ -34,7 +36,7 @@ struct Claim {
     function: Option<Rc<Function>>,
     id: i64,
     free: Vec<Claimed>,
-    ordered: Vec<Claimed>,
+    ordered: OrderedClaim,
     asked: u32,
     next_us: Option<i64>,
     is_gone: bool,
@@ -49,6 +51,7 @@ impl Dispatch {
             turn: 0,
             suspects: true,
             suspects_in_flight: 0,
+            goes_on: false,
             limited_until_us: None,
         }
     }
@@ -115,7 +118,7 @@ impl Dispatch {
                     break;
                 }
                 let claim = self.claim_of(id, room, lease, now_us)?;
-                room = room.saturating_sub(claim.free.len() + claim.ordered.len());
+                room = room.saturating_sub(claim.free.len() + claim.ordered.jobs.len());
                 claims.push(claim);
             }
             let suspect = if self.may_claim_suspect() { Some(claim_suspect(lease)?) } else { None };
@@ -123,6 +126,8 @@ impl Dispatch {
         })?
         .unwrap_or_default();
         self.limited_until_us = claims.iter().filter_map(|claim| claim.next_us).min();
+        let is_cut = |claim: &Claim| claim.ordered.jobs.is_empty() && claim.ordered.next_after.is_some();
+        self.goes_on = claims.iter().any(is_cut);
         let gone: Vec<i64> = claims.iter().filter(|claim| claim.is_gone).map(|claim| claim.id).collect();
         for claim in claims {
             self.apply(claim, now_us);
@@ -178,11 +183,10 @@ impl Dispatch {
         }
         let left = claim.asked.saturating_sub(u32::try_from(claim.free.len()).unwrap_or(u32::MAX));
         if flow.has_ordered && left > 0 {
-            let busy: Vec<&str> = flow.busy_keys.iter().map(String::as_str).collect();
             let limit = i32::try_from(left).unwrap_or(i32::MAX);
-            claim.ordered = queue::claim_ordered(id, &flow.after_key, &busy, limit, lease)?;
+            claim.ordered = queue::claim_ordered(id, &flow.after_key, &flow.busy_keys, limit, lease)?;
         }
-        for job in claim.free.iter_mut().chain(&mut claim.ordered) {
+        for job in claim.free.iter_mut().chain(&mut claim.ordered.jobs) {
             job.runs_as = function.role_for(job.role).oid();
         }
         Ok(claim)
@@ -202,7 +206,7 @@ impl Dispatch {
         if claim.asked == 0 {
             return;
         }
-        flow.claimed(&function.manifest, claim.free.len() + claim.ordered.len(), now_us);
+        flow.claimed(&function.manifest, claim.free.len() + claim.ordered.jobs.len(), now_us);
         if flow.has_free {
             flow.has_free = claim.free.len() >= usize::try_from(claim.asked).unwrap_or(usize::MAX);
             if let Some(last) = claim.free.last() {
@@ -211,17 +215,10 @@ impl Dispatch {
         }
         let asked_ordered = usize::try_from(claim.asked).unwrap_or(0).saturating_sub(claim.free.len());
         if flow.has_ordered && asked_ordered > 0 {
-            flow.busy_keys.extend(claim.ordered.iter().filter_map(|job| job.ordering_key.clone()));
-            match claim.ordered.iter().filter_map(|job| job.ordering_key.as_ref()).max() {
-                Some(last) if claim.ordered.len() >= asked_ordered => flow.after_key.clone_from(last),
-                // Round once more from the first key, when one of those that are busy is free.
-                _ => {
-                    flow.has_ordered = !flow.after_key.is_empty();
-                    flow.after_key.clear();
-                }
-            }
+            flow.busy_keys.extend(claim.ordered.jobs.iter().filter_map(|job| job.ordering_key.clone()));
+            flow.looked_at_keys(!claim.ordered.jobs.is_empty(), claim.ordered.next_after);
         }
-        for job in claim.free.into_iter().chain(claim.ordered) {
+        for job in claim.free.into_iter().chain(claim.ordered.jobs) {
             self.line_up(job);
         }
     }
@@ -239,7 +236,7 @@ impl Dispatch {
 
     /// When it has to look again though nobody wakes it, in microseconds since 1970.
     pub(super) fn next_us(&self) -> Option<i64> {
-        [self.lanes.next_us(), self.limited_until_us].into_iter().flatten().min()
+        [self.lanes.next_us(), self.limited_until_us, self.goes_on.then(clock::now_us)].into_iter().flatten().min()
     }
 
     /// There may be jobs that the server went down with.

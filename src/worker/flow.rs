@@ -24,6 +24,8 @@ pub(super) struct Flow {
     pub(super) has_ordered: bool,
     /// The key that the last claim of ordered jobs ended with.
     pub(super) after_key: String,
+    /// Whether this round through the keys has found something, or something has come since it began.
+    pub(super) is_worth_another: bool,
     /// Ordering keys of claimed jobs.
     pub(super) busy_keys: BTreeSet<String>,
     /// Whether it is paused, or cannot be read.
@@ -43,6 +45,7 @@ impl Default for Flow {
             has_free: true,
             has_ordered: true,
             after_key: String::new(),
+            is_worth_another: true,
             is_parked: false,
             busy_keys: BTreeSet::new(),
             in_flight: 0,
@@ -57,14 +60,34 @@ impl Flow {
     pub(super) fn news(&mut self, rank: i64) {
         self.cursor = self.cursor.min(Cursor::before(rank));
         self.has_free = true;
+        self.look_at_keys();
+    }
+
+    /// There may be something among the keys, also among those that this round has passed.
+    fn look_at_keys(&mut self) {
         self.has_ordered = true;
+        self.is_worth_another = true;
+    }
+
+    /// A claim has looked at some keys: `next_after` says where to go on, if not at the first.
+    pub(super) fn looked_at_keys(&mut self, found: bool, next_after: Option<String>) {
+        self.is_worth_another |= found;
+        match next_after {
+            Some(key) => self.after_key = key,
+            None => {
+                // A round that began in the middle, or found something, is followed by another.
+                self.has_ordered = self.is_worth_another && !self.after_key.is_empty();
+                self.is_worth_another = false;
+                self.after_key.clear();
+            }
+        }
     }
 
     /// Looks at everything again.
     pub(super) fn start_over(&mut self) {
         self.cursor = Cursor::START;
         self.has_free = true;
-        self.has_ordered = true;
+        self.look_at_keys();
         self.after_key.clear();
         self.is_parked = false;
     }
@@ -133,7 +156,7 @@ impl Flow {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(key) = ordering_key {
             self.busy_keys.remove(key);
-            self.has_ordered = true;
+            self.look_at_keys();
         }
     }
 
