@@ -194,17 +194,14 @@ fn jobs_that_deadlock_are_all_done() {
 #[test]
 fn long_and_odd_keys() {
     let mut house = House::new("odd_keys");
-    for key in ["''", "' '", "E'\\n\\t'", "repeat('k', 2000)", "'日本語'", "'%_\\'"] {
+    for key in ["''", "' '", "E'\\n\\t'", "repeat('k', 512)", "'日本語'", "'%_\\'"] {
         house.run(&format!("SELECT fn_enqueue('task', '{{\"n\": 1}}', ordering_key => {key}, dedupe_key => {key})"));
         house.wait_until_done(5);
     }
     assert_eq!(house.value("SELECT count(*) FROM effects"), "6");
     for argument in ["ordering_key", "dedupe_key"] {
-        // Too long for an index even when compressed: refused, not an internal error.
-        let refusal = house.attempt(&format!("SELECT fn_enqueue('task', {argument} => (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) i))"));
-        if let Err(refusal) = refusal {
-            assert!(["22023", "54000"].contains(&refusal.code.as_str()), "{refusal}");
-        }
+        // An index could not hold a much longer one, and a row that fits one table and not another would stop the queue.
+        house.refused(&format!("SELECT fn_enqueue('task', {argument} => repeat('k', 513))"), "22023");
     }
     house.wait_until_done(5);
 }
