@@ -121,6 +121,20 @@ fn cancel_reaches_jobs_on_their_way_to_a_worker() {
 }
 
 #[test]
+fn a_cancel_meets_only_whom_it_is_meant_for() {
+    let mut house = House::new("cancel_victims");
+    house.job_does("PERFORM pg_sleep(0.005);");
+    house.run("CREATE TABLE meant (id uuid); SELECT fn_enqueue('task', jsonb_build_object('n', i)) FROM generate_series(1, 600) i");
+    while house.value("SELECT count(*) FROM alyx._job") != "0" {
+        house.run("INSERT INTO meant SELECT id FROM (SELECT id FROM alyx.jobs WHERE status = 'running' ORDER BY random() LIMIT 3) j WHERE fn_cancel(id)");
+    }
+    house.wait_until_done(10);
+    // A cancel may come too late; it must not hit the job behind.
+    assert_eq!(house.value("SELECT count(*) FROM alyx.dead_jobs WHERE id NOT IN (SELECT id FROM meant)"), "0");
+    assert_eq!(house.value("SELECT (SELECT count(*) FROM effects) + (SELECT count(*) FROM alyx.dead_jobs), (SELECT max(attempt) FROM effects)"), "600|1");
+}
+
+#[test]
 fn a_paused_function_waits_and_others_do_not() {
     let mut house = House::new("pause");
     house.deploy_task("other", "");
