@@ -23,12 +23,13 @@ const ASSIGNED: usize = 5;
 const STARTED: usize = 6;
 const FINISHED: usize = 7;
 const RETIRED: usize = 8;
-const CANCELLED: usize = 9;
-const BUSY_US: usize = 10;
-const RUNNING_HIGH: usize = 11;
-const RUNNING_LOW: usize = 12;
-const RUNNING_LEASE: usize = 13;
-const FIRST_JOB: usize = 14;
+const CANCELLED_HIGH: usize = 9;
+const CANCELLED_LOW: usize = 10;
+const BUSY_US: usize = 11;
+const RUNNING_HIGH: usize = 12;
+const RUNNING_LOW: usize = 13;
+const RUNNING_LEASE: usize = 14;
+const FIRST_JOB: usize = 15;
 const JOB_WORDS: usize = 3;
 const STRIDE: usize = FIRST_JOB + JOB_WORDS * QUEUE;
 
@@ -101,7 +102,7 @@ impl Slot {
     pub fn take(database: u32, role: u32) -> Option<Self> {
         let slot = Self::all()
             .find(|slot| slot.word(STATE).compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok())?;
-        for word in [PID, LATCH, ASSIGNED, STARTED, FINISHED, RETIRED, CANCELLED, BUSY_US] {
+        for word in [PID, LATCH, ASSIGNED, STARTED, FINISHED, RETIRED, CANCELLED_HIGH, CANCELLED_LOW, BUSY_US] {
             slot.set(word, 0);
         }
         slot.set(ROLE, u64::from(role));
@@ -239,15 +240,17 @@ impl Slot {
                 && id_of(slot.get(RUNNING_HIGH), slot.get(RUNNING_LOW)) == *id
                 && slot.get(RUNNING_LEASE) != 0;
             if runs {
-                slot.set(CANCELLED, slot.get(RUNNING_LEASE));
+                slot.set(CANCELLED_LOW, slot.get(RUNNING_LOW));
+                slot.set(CANCELLED_HIGH, slot.get(RUNNING_HIGH));
             }
             runs
         })
     }
 
-    /// Whether the job of this lease was cancelled.
-    pub fn is_cancelled(self, lease: i64) -> bool {
-        self.get(CANCELLED) == lease.cast_unsigned()
+    /// The job that was last cancelled, once: a signal may come when the worker has gone on to another.
+    pub fn take_cancelled(self) -> Option<InvocationId> {
+        let high = self.word(CANCELLED_HIGH).swap(0, Ordering::AcqRel);
+        (high != 0).then(|| id_of(high, self.get(CANCELLED_LOW)))
     }
 }
 

@@ -18,9 +18,14 @@ use crate::pg::background::{self, wait};
 use crate::pg::interrupt::{self, SqlScope, Watch};
 use crate::pg::{PgError, Role, SqlState, session, shmem, transaction};
 use crate::queue::{self, Assigned, Database, Failed, Job, Slot, Source};
+use crate::record::InvocationId;
 use crate::settings;
 
 crate::process!(alyx_worker_main, run);
+
+const CANCELED: SqlState = SqlState::new(b"57014");
+/// The SQLSTATE of what is tried again at once.
+const CONFLICT: &str = "40001";
 
 thread_local! {
     static SLOT: Cell<Option<Slot>> = const { Cell::new(None) };
@@ -114,9 +119,9 @@ fn run_one(role: Role, slot: Slot, (id, lease): Assigned, is_followed: bool) -> 
     });
     queue::running_job(None);
     if let Err(error) = result {
-        let cancelled = slot.is_cancelled(lease);
+        let meant = if error.sqlstate == CANCELED { slot.take_cancelled() } else { None };
         // The failed transaction has put the row back; what becomes of it is the next transaction's to write.
-        transaction::run(|| settle(&id, lease, so_far.as_ref(), &error, cancelled))?;
+        transaction::run(|| settle(&id, lease, so_far.as_ref(), &error, meant))?;
     }
     session::clean_up()
 }
@@ -131,7 +136,7 @@ fn within_limit<T>(work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgErr
     drop(sql);
     drop(watch);
     match result {
-        Err(mut error) if is_late && error.sqlstate == SqlState::new(b"57014") => {
+        Err(mut error) if is_late && error.sqlstate == CANCELED => {
             error.message = format!("the job's transaction took longer than {limit_ms} ms");
             Err(error)
         }
@@ -207,11 +212,11 @@ fn check_rights(job: &Job, function: &catalog::Function, role: Role) -> Result<(
 }
 
 fn settle(
-    id: &crate::record::InvocationId,
+    id: &InvocationId,
     lease: i64,
     attempt: Option<&Attempt>,
     error: &PgError,
-    cancelled: bool,
+    meant: Option<InvocationId>,
 ) -> Result<(), PgError> {
     // Without an attempt the row could not even be read: as if it had been the first.
     let (so_far, policy) = match attempt {
@@ -225,12 +230,14 @@ fn settle(
         ),
         None => (JobSoFar { attempt: 1, conflicts: 0, age_ms: 0 }, RetryPolicy::default()),
     };
-    let sqlstate = error.sqlstate.to_string();
+    // A cancel that was meant for the job before this one is nobody's failure.
+    let is_stray = meant.is_some_and(|meant| meant != *id);
+    let sqlstate = if is_stray { CONFLICT.to_owned() } else { error.sqlstate.to_string() };
     let failure = Failure {
         sqlstate: &sqlstate,
         non_retryable: error.retry.non_retryable,
         retry_after_ms: error.retry.after_ms,
-        cancelled,
+        cancelled: meant.is_some() && !is_stray,
     };
     let next: Next = after_failure(&so_far, &failure, &policy, session::random());
     let function = attempt.and_then(|attempt| attempt.function.as_deref());
