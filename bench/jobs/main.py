@@ -105,7 +105,7 @@ def rate(part, server, put, number, dice, work, workers, jobs):
     """One round: of "snapshot" one with a snapshot that is held from before the jobs are made, and one without; of "durable" one in
     which each job of ours is flushed by itself, as the bare queue's are, and one as it comes."""
     def measure(storage="fsync off", snapshot=False):
-        rates.measure(server, put, number, dice, work, workers, jobs, storage=storage, snapshot=snapshot)
+        rates.measure(server, put, number, dice, work, workers, jobs, part=part, storage=storage, snapshot=snapshot)
     if part == "durable":
         for delay_ms, storage in dice.sample(((0, "fsync on, each job flushed"), (10, "fsync on")), 2):
             server.set(alyx_functions__group_flush_delay=delay_ms)

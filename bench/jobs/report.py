@@ -31,6 +31,9 @@ def _latency(records):
 
 
 def _rates(records):
+    # The snapshot's own rounds without one are there to be compared with, not to be shown again.
+    free = _rounds(records, "rate", lambda record: (record["part"] == "snapshot" and not record["snapshot"], record["work"], record["workers"], record["variant"]))
+    records = [record for record in records if record["kind"] == "rate" and (record["part"] != "snapshot" or record["snapshot"])]
     rounds = _rounds(records, "rate", lambda record: (record["storage"], record["snapshot"], record["work"], record["workers"], record["variant"]))
     cases = sorted({key[:4] for key in rounds})
     if not cases:
@@ -45,7 +48,7 @@ def _rates(records):
         speeds = [_number(1 / _median(of[variant])) if of[variant] else "-" for variant in of]
         # The other way round: these are seconds per job.
         ratios = [_number(_ratio(of[variant], of["alyx"])) for variant in ("pgbench", "procedure")]
-        kept = ", ".join(_number(_ratio(rounds.get((storage, False, work, workers, variant), {}), of[variant])) for variant in ("alyx", "pgbench")) if snapshot else ""
+        kept = ", ".join(_number(_ratio(free.get((True, work, workers, variant), {}), of[variant])) for variant in ("alyx", "pgbench")) if snapshot else ""
         cpu = ", ".join(_number(_median(spent[*case, variant]) * 1e6) for variant in ("alyx", "procedure") if (*case, variant) in spent)
         lines.append(f"| {name} | " + " | ".join([*speeds, *ratios, cpu, kept]) + " |")
     return lines
