@@ -23,6 +23,7 @@ static IN_SQL: AtomicU32 = AtomicU32::new(0);
 static ALLOWED_MS: AtomicU64 = AtomicU64::new(0);
 static DEADLINE_MS: AtomicU64 = AtomicU64::new(0);
 static EXPIRED: AtomicBool = AtomicBool::new(false);
+static ENDS_WHEN_OVERDUE: AtomicBool = AtomicBool::new(false);
 static TICK: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 static START: OnceLock<Instant> = OnceLock::new();
 
@@ -39,6 +40,14 @@ unsafe extern "C-unwind" {
 /// RegisterTimeout gives the first free id to anything from USER_TIMEOUT up, whose number differs between versions;
 /// this one is in that range in all of them.
 const ANY_USER_TIMEOUT: u32 = 20;
+
+/// How long SQL may go on after a passed deadline has cancelled it.
+const GRACE_MS: u64 = 5_000;
+
+/// Lets this process end when what it runs outlives its deadline and swallows every cancel.
+pub fn end_when_overdue() {
+    ENDS_WHEN_OVERDUE.store(true, Ordering::Relaxed);
+}
 
 /// Sets what a tick does to the engine, once per backend.
 pub fn on_tick(tick: impl Fn() + Send + Sync + 'static) {
@@ -72,6 +81,12 @@ unsafe extern "C-unwind" fn handle_tick() {
                 unsafe {
                     pg_sys::QueryCancelPending = 1;
                     pg_sys::InterruptPending = 1;
+                    // SQL can catch a cancel, again and again (WHEN query_canceled). A process of ours then ends, as by
+                    // a SIGTERM.
+                    let is_overdue = now >= deadline.saturating_add(GRACE_MS);
+                    if is_overdue && ENDS_WHEN_OVERDUE.load(Ordering::Relaxed) {
+                        pg_sys::ProcDiePending = 1;
+                    }
                 }
             }
         }

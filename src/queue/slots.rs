@@ -29,7 +29,8 @@ const BUSY_US: usize = 11;
 const RUNNING_HIGH: usize = 12;
 const RUNNING_LOW: usize = 13;
 const RUNNING_LEASE: usize = 14;
-const FIRST_JOB: usize = 15;
+const OVERDUE: usize = 15;
+const FIRST_JOB: usize = 16;
 const JOB_WORDS: usize = 3;
 const STRIDE: usize = FIRST_JOB + JOB_WORDS * QUEUE;
 
@@ -102,7 +103,8 @@ impl Slot {
     pub fn take(database: u32, role: u32) -> Option<Self> {
         let slot = Self::all()
             .find(|slot| slot.word(STATE).compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok())?;
-        for word in [PID, LATCH, ASSIGNED, STARTED, FINISHED, RETIRED, CANCELLED_HIGH, CANCELLED_LOW, BUSY_US] {
+        for word in [PID, LATCH, ASSIGNED, STARTED, FINISHED, RETIRED, CANCELLED_HIGH, CANCELLED_LOW, BUSY_US, OVERDUE]
+        {
             slot.set(word, 0);
         }
         slot.set(ROLE, u64::from(role));
@@ -123,8 +125,9 @@ impl Slot {
         self.word(STATE).compare_exchange(TAKEN, RUNNING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// The worker ends, in whatever way.
-    pub fn end(self) {
+    /// The worker ends, in whatever way; `is_overdue`: because its job did not.
+    pub fn end(self, is_overdue: bool) {
+        self.set(OVERDUE, u64::from(is_overdue));
         self.set(LATCH, 0);
         self.set(STATE, ENDED);
     }
@@ -132,6 +135,11 @@ impl Slot {
     /// Whether the worker has ended.
     pub fn has_ended(self) -> bool {
         self.get(STATE) == ENDED
+    }
+
+    /// Whether it has ended because its job did not stop.
+    pub fn was_overdue(self) -> bool {
+        self.get(OVERDUE) != 0
     }
 
     /// The database that it is for, 0 when free.

@@ -26,8 +26,8 @@ pub(super) struct Worker {
 
 /// What a worker that has ended left undone.
 pub(super) struct Left {
-    /// The job that it was running.
-    pub(super) interrupted: Option<Claimed>,
+    /// The job that it was running, and whether the worker ended because that did not stop.
+    pub(super) interrupted: Option<(Claimed, bool)>,
     /// Jobs that it had not begun.
     pub(super) untouched: Vec<Claimed>,
 }
@@ -147,7 +147,8 @@ impl Worker {
     /// Takes what a worker that has ended left; its slot is free afterwards.
     pub(super) fn bury(mut self) -> Left {
         let has_begun = self.slot.started() > self.seen.0;
-        let interrupted = if has_begun { self.hand.pop_front().flatten() } else { None };
+        let job = if has_begun { self.hand.pop_front().flatten() } else { None };
+        let interrupted = job.map(|job| (job, self.slot.was_overdue()));
         self.slot.free();
         Left { interrupted, untouched: self.hand.into_iter().flatten().collect() }
     }

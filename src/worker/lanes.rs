@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use alyx_schedule::{Next, Reason, RetryPolicy, delay_ms};
+
 use super::crew::{Left, STUCK_AFTER, Worker};
 use super::manager::transaction;
 use crate::pg::backend::{Level, report};
-use crate::pg::{PgError, SqlState, clock};
+use crate::pg::{PgError, SqlState, clock, session};
 use crate::queue::{self, Claimed};
 
 /// How long to wait when the server has no room for one more process.
@@ -26,7 +28,7 @@ pub(super) struct Lanes {
     crew: Vec<Worker>,
     /// Jobs that have yet to be given back: not begun by a worker that has ended, and interrupted with one.
     untouched: Vec<Claimed>,
-    interrupted: Vec<Claimed>,
+    interrupted: Vec<(Claimed, bool)>,
     no_room_until_us: i64,
     complained_us: i64,
     is_dismissing: bool,
@@ -70,8 +72,10 @@ impl Lanes {
             worker.collect(&mut reaped.done);
             let Left { interrupted, untouched } = worker.bury();
             // Whoever asked us to leave is not the job's fault: as if it had not begun.
-            let blameless = if self.is_dismissing { &mut self.untouched } else { &mut self.interrupted };
-            blameless.extend(interrupted);
+            match self.is_dismissing {
+                true => self.untouched.extend(interrupted.map(|(job, _)| job)),
+                false => self.interrupted.extend(interrupted),
+            }
             self.untouched.extend(untouched);
         }
         self.give_back(&mut reaped.returned)
@@ -88,12 +92,12 @@ impl Lanes {
         }
         // Each on its own: one that cannot be settled holds up no other, and is tried again.
         let mut problem = Ok(());
-        for job in std::mem::take(&mut self.interrupted) {
-            match transaction(|| settle_interrupted(&job)) {
+        for (job, was_overdue) in std::mem::take(&mut self.interrupted) {
+            match transaction(|| settle_interrupted(&job, was_overdue)) {
                 Ok(Some(())) => returned.push(job),
-                Ok(None) => self.interrupted.push(job),
+                Ok(None) => self.interrupted.push((job, was_overdue)),
                 Err(error) => {
-                    self.interrupted.push(job);
+                    self.interrupted.push((job, was_overdue));
                     problem = Err(error);
                 }
             }
@@ -231,13 +235,21 @@ impl Lanes {
     }
 }
 
-/// A job whose worker was ended counts the attempt and comes again.
-fn settle_interrupted(job: &Claimed) -> Result<(), PgError> {
-    let error = PgError::new(SqlState::new(b"57P01"), "the worker was ended while it was running the job");
-    let next = match job.attempt < MAX_INTERRUPTIONS {
-        true => alyx_schedule::Next::RetryAfter { ms: 0 },
-        false => alyx_schedule::Next::Dead { reason: alyx_schedule::Reason::AttemptsExhausted },
+/// A job whose worker was ended counts the attempt and comes again; one that its worker had to end with, later.
+fn settle_interrupted(job: &Claimed, was_overdue: bool) -> Result<(), PgError> {
+    let attempt = u32::try_from(job.attempt).unwrap_or(u32::MAX);
+    let (code, message, ms) = match was_overdue {
+        true => {
+            let ms = delay_ms(&RetryPolicy::default(), attempt, session::random());
+            (b"57014", "the job ran over its time limit and did not stop when it was canceled", ms)
+        }
+        false => (b"57P01", "the worker was ended while it was running the job", 0),
     };
+    let next = match job.attempt < MAX_INTERRUPTIONS {
+        true => Next::RetryAfter { ms },
+        false => Next::Dead { reason: Reason::AttemptsExhausted },
+    };
+    let error = PgError::new(SqlState::new(code), message);
     let failed = queue::Failed { id: &job.id, lease: job.lease, attempt: job.attempt, error: &error, function: None };
     queue::settle(&failed, next)
 }

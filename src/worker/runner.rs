@@ -34,7 +34,7 @@ thread_local! {
 fn at_exit() {
     if let Some(slot) = SLOT.get() {
         let database = slot.database();
-        slot.end();
+        slot.end(interrupt::has_expired());
         if let Some(database) = Database::find(database) {
             database.nudge();
         }
@@ -45,6 +45,7 @@ fn run(argument: u64) -> Result<(), PgError> {
     let Some(slot) = usize::try_from(argument).ok().and_then(Slot::at) else { return Ok(()) };
     let role = Role::from_oid(slot.role());
     SLOT.set(Some(slot));
+    interrupt::end_when_overdue();
     background::at_exit(at_exit);
     background::connect(slot.database())?;
     let (name, is_superuser) = transaction::run(|| {
