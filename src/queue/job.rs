@@ -89,15 +89,3 @@ pub struct Job {
     /// The key that it holds until it is done.
     pub dedupe_key: Option<String>,
 }
-
-impl std::str::FromStr for InvocationId {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let digits: String = text.chars().filter(|letter| *letter != '-').collect();
-        if digits.len() != 32 {
-            return Err(());
-        }
-        u128::from_str_radix(&digits, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| ())
-    }
-}

@@ -6,6 +6,7 @@
 
 mod board;
 mod claim;
+mod firing;
 mod job;
 mod operate;
 mod outbox;
@@ -25,12 +26,13 @@ pub use claim::{
     Claimed, Cursor, OrderedClaim, claim, claim_ordered, claim_suspect, discover, next_deferred, promote, recover,
     release_leases,
 };
+pub use firing::fire_due;
 pub use job::{Job, NewJob, Source};
 pub use operate::{Replay, bury_function, cancel, discard, find, replay};
 pub use outbox::{announce_time, enqueue, poke_at_commit, running_job};
 pub use settle::{Failed, finish, settle, take};
 pub use slots::{Assigned, QUEUE, Slot, max_workers, stop_running};
 pub use timetable::{
-    NewSchedule, add as add_schedule, clock_set_back, fire_due, next_due, owner_of as schedule_owner, preview,
+    NewSchedule, add as add_schedule, clock_set_back, next_due, owner_of as schedule_owner, preview,
     reconcile as reconcile_schedules, remove as remove_schedule, start as start_timetable,
 };

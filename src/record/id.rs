@@ -66,6 +66,18 @@ impl std::fmt::Display for InvocationId {
     }
 }
 
+impl std::str::FromStr for InvocationId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits: String = text.chars().filter(|letter| *letter != '-').collect();
+        if digits.len() != 32 {
+            return Err(());
+        }
+        u128::from_str_radix(&digits, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| ())
+    }
+}
+
 /// What tells this process from all others, also from one that had its number before.
 pub(super) fn process_bits() -> u64 {
     static BITS: OnceLock<u64> = OnceLock::new();
