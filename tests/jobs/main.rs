@@ -3,6 +3,7 @@
 //! A server of its own that preloads the library, shared by all tests here but those that stop, crash or fill it. Its
 //! slow poll is set to a minute: whatever relies on the poll instead of on a wake-up fails here.
 
+mod attacks;
 mod cron;
 mod databases;
 mod endings;
