@@ -186,6 +186,7 @@ unsafe extern "C-unwind" {
     pub(super) fn PortalHashTableDeleteAll();
     pub(super) fn ResetAllOptions();
     pub(super) fn DropAllPreparedStatements();
+    pub(super) fn ResetSequenceCaches();
     pub(super) fn LockReleaseAll(method: u16, all_locks: bool);
     // bgworker.c, latch.c, signals
     pub(super) fn BackgroundWorkerInitializeConnection(database: *const c_char, role: *const c_char, flags: u32);

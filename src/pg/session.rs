@@ -76,6 +76,7 @@ pub fn clean_up() -> Result<bool, PgError> {
             raw::ResetAllOptions();
             raw::DropAllPreparedStatements();
             raw::LockReleaseAll(USER_LOCKMETHOD, true);
+            raw::ResetSequenceCaches();
         })?;
         pg_sys::GetTempNamespaceState(&mut temporary, &mut toast);
     }
