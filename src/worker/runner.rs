@@ -122,9 +122,20 @@ fn run_one(role: Role, slot: Slot, (id, lease): Assigned, is_followed: bool) -> 
     if let Err(error) = result {
         let meant = if error.sqlstate == CANCELED { slot.take_cancelled() } else { None };
         // The failed transaction has put the row back; what becomes of it is the next transaction's to write.
-        transaction::run(|| settle(&id, lease, so_far.as_ref(), &error, meant))?;
+        uncancelled(|| transaction::run(|| settle(&id, lease, so_far.as_ref(), &error, meant)))?;
     }
     session::clean_up()
+}
+
+/// Bookkeeping is nobody's to cancel: who asks twice for the end of a job must not end the worker with it.
+fn uncancelled(mut work: impl FnMut() -> Result<(), PgError>) -> Result<(), PgError> {
+    loop {
+        session::forget_cancel();
+        match work() {
+            Err(error) if error.sqlstate == CANCELED => {}
+            other => return other,
+        }
+    }
 }
 
 /// The function has its own limit. This one is for what else runs in its transaction, deferred triggers above all.
