@@ -1,6 +1,7 @@
 //! What a manager and its workers tell each other, in shared memory: one slot per worker process, with a short queue of
 //! claimed jobs that only the manager fills and only the worker empties.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::pg::backend;
@@ -46,9 +47,13 @@ pub fn define() {
 
 /// Processes that run jobs at once, in all databases: what was set, else half of what the server may start, at most 8.
 pub fn max_workers() -> usize {
-    settings::max_workers().unwrap_or_else(|| {
-        let all = backend::setting("max_worker_processes").and_then(|text| text.parse().ok()).unwrap_or(8_usize);
-        (all / 2).clamp(1, 8)
+    // Both settings are the postmaster's: they stay as they are while the server runs.
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| {
+        settings::max_workers().unwrap_or_else(|| {
+            let all = backend::setting("max_worker_processes").and_then(|text| text.parse().ok()).unwrap_or(8_usize);
+            (all / 2).clamp(1, 8)
+        })
     })
 }
 

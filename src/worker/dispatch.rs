@@ -102,6 +102,8 @@ impl Dispatch {
     /// Claims what workers will have room for. Committed before any of it is handed out: an attempt that brings the
     /// server down has been counted.
     pub(super) fn claim(&mut self) -> Result<(), PgError> {
+        // What the last look found out is of no use to this one, also when there is nothing to look at.
+        (self.limited_until_us, self.goes_on) = (None, false);
         let waiting = self.lanes.waiting();
         let due: Vec<i64> = self.due();
         if waiting >= LANES_FULL || due.is_empty() && !self.may_claim_suspect() {

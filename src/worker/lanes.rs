@@ -216,7 +216,7 @@ impl Lanes {
         let stuck = self.crew.iter().any(Worker::has_waiting).then(|| now_us + stuck_us);
         // Nobody rings when another database leaves a slot.
         let slot = (self.crew.is_empty() && is_waiting).then(|| now_us + SLOT_WAIT_US);
-        let no_room = (is_waiting && self.no_room_until_us > 0).then_some(self.no_room_until_us);
+        let no_room = (is_waiting && self.no_room_until_us > now_us).then_some(self.no_room_until_us);
         [no_room, stuck, slot].into_iter().flatten().min()
     }
 
