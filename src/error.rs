@@ -1,5 +1,6 @@
 //! What can go wrong, and the one table from that to what the client sees (SPEC §7).
 
+use alyx_fetch::{FetchError, Kind};
 use alyx_manifest::ManifestError;
 use alyx_runtime::LimitKind;
 
@@ -63,6 +64,8 @@ pub enum Error {
     TooDeep { limit: u32 },
     /// Asynchronous triggers set each other off too often.
     JobsTooDeep { limit: i32 },
+    /// An HTTP request of a guest came to nothing.
+    Fetch(FetchError),
     /// Our bug.
     Internal(String),
 }
@@ -136,6 +139,17 @@ impl Error {
             Error::JobsTooDeep { limit } => {
                 new(b"54000", format!("asynchronous triggers set each other off more than {limit} times in a row"))
                     .hint("Give one of the hooks a condition that ends the chain, or let a superuser raise alyx_functions.max_job_depth.")
+            }
+            Error::Fetch(FetchError { kind, message, hint }) => {
+                let code = match kind {
+                    Kind::Malformed => b"22023",
+                    Kind::Denied => b"42501",
+                    Kind::TooLarge => b"54000",
+                    Kind::Unreachable => b"08001",
+                    Kind::Broken | Kind::TimedOut => b"08006",
+                    Kind::Interrupted => b"57014",
+                };
+                new(code, message).maybe_hint(hint)
             }
             Error::Internal(message) => new(b"XX000", format!("internal error: {message}")).hint(
                 "This is a bug of alyx_functions; please report it with the statement that led here.",

@@ -3,7 +3,9 @@
 use std::ffi::CString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use alyx_fetch::Limits;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 static MAX_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(60_000);
@@ -27,6 +29,18 @@ static MAX_JOB_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(100);
 static GROUP_FLUSH_DELAY: GucSetting<i32> = GucSetting::<i32>::new(10);
 static WORKER_IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static POLL_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(5_000);
+static MAX_HTTP_REQUEST: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
+static MAX_HTTP_RESPONSE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
+static MAX_HTTP_HEADERS: GucSetting<i32> = GucSetting::<i32>::new(64);
+static MAX_HTTP_REDIRECTS: GucSetting<i32> = GucSetting::<i32>::new(10);
+static MAX_HTTP_TIME: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+static HTTP_ALLOWED_NETWORKS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static HTTP_RESOLVER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static HTTP_CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static KV_MAX_VALUE: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static KV_MAX_KEYS: GucSetting<i32> = GucSetting::<i32>::new(100_000);
+static KV_MAX_SIZE: GucSetting<i32> = GucSetting::<i32>::new(64 * 1024);
+static SECRETS_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static CACHE_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 /// Defines all settings; called once, when the library is loaded.
@@ -105,6 +119,70 @@ pub fn define() {
             (8, 1024),
             GucFlags::default(),
         ),
+        (
+            c"alyx_functions.max_http_request",
+            c"Largest body of an HTTP request of a guest, in kB.",
+            c"",
+            &MAX_HTTP_REQUEST,
+            (0, 1024 * 1024 - 1),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_http_response",
+            c"Largest body of a response to a guest, in kB.",
+            c"",
+            &MAX_HTTP_RESPONSE,
+            (0, 1024 * 1024 - 1),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_http_headers",
+            c"Most bytes of the headers of one HTTP request or response, in kB.",
+            c"",
+            &MAX_HTTP_HEADERS,
+            (1, 1024),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.max_http_redirects",
+            c"How many redirects one HTTP request may follow.",
+            c"",
+            &MAX_HTTP_REDIRECTS,
+            (0, 50),
+            GucFlags::default(),
+        ),
+        (
+            c"alyx_functions.max_http_time",
+            c"Longest wall-clock time of one HTTP request, redirects included, in milliseconds.",
+            c"Caps the request's \"timeout_ms\". The function's own time limit holds besides.",
+            &MAX_HTTP_TIME,
+            (1, i32::MAX),
+            GucFlags::UNIT_MS,
+        ),
+        (
+            c"alyx_functions.kv_max_value",
+            c"Largest value that a guest can keep by kv_set, in kB.",
+            c"",
+            &KV_MAX_VALUE,
+            (1, 1024 * 1024 - 1),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.kv_max_keys",
+            c"Most keys that one function can keep.",
+            c"",
+            &KV_MAX_KEYS,
+            (0, i32::MAX),
+            GucFlags::default(),
+        ),
+        (
+            c"alyx_functions.kv_max_size",
+            c"Most bytes of keys and values that one function can keep, in kB.",
+            c"",
+            &KV_MAX_SIZE,
+            (0, i32::MAX),
+            kilobytes,
+        ),
     ];
     for (name, short, long, setting, (least, most), flags) in ranges {
         GucRegistry::define_int_guc(name, short, long, setting, least, most, GucContext::Suset, flags);
@@ -117,14 +195,46 @@ pub fn define() {
         GucContext::Suset,
         GucFlags::default(),
     );
-    GucRegistry::define_string_guc(
-        c"alyx_functions.cache_directory",
-        c"Folder for compiled modules.",
-        c"Created with owner-only access. Empty means \"alyx_functions\" in the data directory.",
-        &CACHE_DIRECTORY,
-        GucContext::Sighup,
-        GucFlags::SUPERUSER_ONLY,
-    );
+    let texts = [
+        (
+            c"alyx_functions.cache_directory",
+            c"Folder for compiled modules.",
+            c"Created with owner-only access. Empty means \"alyx_functions\" in the data directory.",
+            &CACHE_DIRECTORY,
+            GucContext::Sighup,
+        ),
+        (
+            c"alyx_functions.secrets_key_file",
+            c"File of the keys that secrets are encrypted with.",
+            c"Created with owner-only access. Empty means \"alyx_functions.key\" in the data directory.",
+            &SECRETS_KEY_FILE,
+            GucContext::Sighup,
+        ),
+        (
+            c"alyx_functions.http_allowed_networks",
+            c"Networks that guests may reach although they are not public: CIDR blocks, separated by commas.",
+            c"Empty means none: loopback, private, link-local and other special addresses are refused.",
+            &HTTP_ALLOWED_NETWORKS,
+            GucContext::Suset,
+        ),
+        (
+            c"alyx_functions.http_resolver",
+            c"Name server to ask for guests, as address:port.",
+            c"Empty means those in resolv.conf, after the hosts file.",
+            &HTTP_RESOLVER,
+            GucContext::Suset,
+        ),
+        (
+            c"alyx_functions.http_ca_file",
+            c"PEM file of the certificate authorities that https of guests trusts.",
+            c"Empty means Mozilla's list, as it was when the extension was built.",
+            &HTTP_CA_FILE,
+            GucContext::Suset,
+        ),
+    ];
+    for (name, short, long, setting, context) in texts {
+        GucRegistry::define_string_guc(name, short, long, setting, context, GucFlags::SUPERUSER_ONLY);
+    }
     GucRegistry::define_bool_guc(
         c"alyx_functions.enabled",
         c"Starts jobs and fires schedules.",
@@ -320,8 +430,58 @@ pub fn poll_interval_ms() -> u64 {
     u64::try_from(POLL_INTERVAL.get()).unwrap_or(0)
 }
 
+/// What one HTTP request of a guest may take.
+pub fn http_limits() -> Limits {
+    let size = |setting| usize::try_from(bytes(setting)).unwrap_or(usize::MAX);
+    Limits {
+        request_bytes: size(&MAX_HTTP_REQUEST),
+        response_bytes: size(&MAX_HTTP_RESPONSE),
+        header_bytes: size(&MAX_HTTP_HEADERS),
+        redirects: u32::try_from(MAX_HTTP_REDIRECTS.get()).unwrap_or(0),
+        time: Duration::from_millis(u64::try_from(MAX_HTTP_TIME.get()).unwrap_or(0)),
+    }
+}
+
+/// Networks that guests may reach although they are not public, as they were set.
+pub fn http_allowed_networks() -> String {
+    text(&HTTP_ALLOWED_NETWORKS).unwrap_or_default()
+}
+
+/// The name server to ask for guests, if it was set.
+pub fn http_resolver() -> Option<String> {
+    text(&HTTP_RESOLVER)
+}
+
+/// The authorities that https trusts, if a file was set.
+pub fn http_ca_file() -> Option<PathBuf> {
+    text(&HTTP_CA_FILE).map(PathBuf::from)
+}
+
+/// Largest value of a key.
+pub fn kv_max_value_bytes() -> usize {
+    usize::try_from(bytes(&KV_MAX_VALUE)).unwrap_or(usize::MAX)
+}
+
+/// Most keys of one function.
+pub fn kv_max_keys() -> i64 {
+    KV_MAX_KEYS.get().into()
+}
+
+/// Most bytes of keys and values of one function.
+pub fn kv_max_bytes() -> i64 {
+    i64::from(KV_MAX_SIZE.get()).saturating_mul(1024)
+}
+
+/// Where the keys of secrets are kept, if it was set.
+pub fn secrets_key_file() -> Option<PathBuf> {
+    text(&SECRETS_KEY_FILE).map(PathBuf::from)
+}
+
 /// Where compiled modules are kept, if it was set.
 pub fn cache_directory() -> Option<PathBuf> {
-    let folder = CACHE_DIRECTORY.get()?.into_string().ok()?;
-    (!folder.is_empty()).then(|| PathBuf::from(folder))
+    text(&CACHE_DIRECTORY).map(PathBuf::from)
+}
+
+fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
+    setting.get()?.into_string().ok().filter(|text| !text.is_empty())
 }

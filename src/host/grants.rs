@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::rc::Rc;
 
+use alyx_fetch::AllowList;
 use alyx_manifest::{DatabaseAccess, LogPolicy};
 
 use crate::pg::Role;
@@ -29,6 +30,10 @@ pub struct Grants {
     pub database: DatabaseAccess,
     /// Its environment.
     pub env: BTreeMap<String, String>,
+    /// Where its HTTP requests may go.
+    pub allowed: AllowList,
+    /// Whether it may make them while a writer waits for its trigger.
+    pub http_in_transaction: bool,
     /// Host functions of other names, and the deployed functions that answer them.
     pub host_functions: BTreeMap<String, String>,
     /// Which log lines are kept.

@@ -8,7 +8,7 @@ use alyx_manifest::{DatabaseAccess, LogPolicy};
 use alyx_runtime::{Host, HttpReply, Interrupt, LogLevel};
 
 use super::grants::Grants;
-use super::{answer, call, env, log, query, raise};
+use super::{answer, call, env, fetch, log, query, raise};
 use crate::error::Error;
 use crate::pg::trigger::TransitionTables;
 use crate::pg::{Access, PgError, Role, SettingsScope, current_role, interrupt};
@@ -205,18 +205,16 @@ impl Host for GuestHost {
             "env" => Ok(env::env(self, request)),
             "raise" => Ok(raise::raise(self, request)),
             "fn_invoke" => call::invoke(self, request),
-            "http_fetch" => Ok(answer::refused("http_fetch", "the host is not in the function's allowed_hosts")),
+            "http_fetch" => fetch::fetch(self, request),
             "fn_enqueue" => call::enqueue(self, request),
             "kv_get" | "kv_set" | "kv_delete" | "kv_list" => Ok(answer::error(&not_yet("kv_*"))),
             mapped => call::mapped(self, mapped, request),
         }
     }
 
-    fn http_request(&mut self, _request: &[u8], _body: &[u8]) -> Result<HttpReply, PgError> {
+    fn http_request(&mut self, request: &[u8], body: &[u8]) -> Result<HttpReply, PgError> {
         self.host_calls = self.host_calls.saturating_add(1);
-        let message = "HTTP request to a host that is not allowed".to_owned();
-        let hint = Some("Outbound HTTP is denied unless the manifest's \"allowed_hosts\" lists the host.".to_owned());
-        Err(Error::NotAllowed { message, hint }.into())
+        fetch::extism(self, request, body)
     }
 
     fn config(&mut self, key: &str) -> Option<String> {

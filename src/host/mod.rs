@@ -7,6 +7,7 @@
 mod answer;
 mod call;
 mod env;
+mod fetch;
 mod grants;
 mod guest;
 mod log;

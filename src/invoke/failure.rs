@@ -71,6 +71,10 @@ fn explain(target: &Target, host: &mut GuestHost, raised: Option<PgError>, failu
         Failure::Interrupted(Interrupt::TimedOut) => (Status::Timeout, timed_out(target), Vec::new()),
         Failure::Host(_) if interrupt::has_expired() => (Status::Timeout, timed_out(target), Vec::new()),
         Failure::Host(error) => {
+            // A host call that was waiting for something outside gives up when a cancel comes; Postgres words it.
+            if let Some(pending) = interrupt::raise_pending() {
+                return Failed::new(Status::Canceled, pending);
+            }
             let failed = Failed::from(error);
             return Failed { error: with_label(failed.error, target), ..failed };
         }

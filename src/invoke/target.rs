@@ -8,6 +8,7 @@ use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use alyx_fetch::AllowList;
 use alyx_manifest::{Instances, RunAs};
 use alyx_runtime::{Callable, Failure, Instance, LimitKind, Module};
 
@@ -251,6 +252,8 @@ fn grants_of(function: &Function, export: &str) -> Grants {
         runs_as_owner: manifest.run_as == RunAs::Owner,
         database: manifest.database,
         env: function.env.clone(),
+        allowed: AllowList::new(manifest.allowed_hosts.iter().map(String::as_str)),
+        http_in_transaction: manifest.http_in_transaction,
         host_functions: manifest.host_functions.clone(),
         log: manifest.log,
     }

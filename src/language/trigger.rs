@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::bound::Bound;
 use crate::error::Error;
 use crate::invoke::{self, Entrance, Event, InvocationId, Occasion, Scope, Trigger as Source};
-use crate::pg::trigger::{Operation, Timing, Trigger, write_event_trigger};
+use crate::pg::trigger::{EventTriggerScope, Operation, Timing, Trigger, write_event_trigger};
 use crate::pg::{Call, PgError, Reply, current_role};
 
 /// Called for a function that returns trigger.
@@ -52,6 +52,7 @@ pub(super) fn event(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError
     if !call.is_event_trigger() {
         return Err(not_a_trigger("an event trigger"));
     }
+    let _running = EventTriggerScope::open();
     let mut input = Vec::with_capacity(512);
     let mut occasion = occasion();
     event_of(bound, &mut occasion).write(&mut input, |out| {

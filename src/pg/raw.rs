@@ -26,6 +26,7 @@ unsafe extern "C-unwind" {
     pub(super) fn CommandCounterIncrement();
     // postgres.c, parser
     pub(super) fn ProcessInterrupts();
+    pub(super) fn pg_trigger_depth(info: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum;
     pub(super) fn raw_parser(text: *const c_char, mode: RawParseMode::Type) -> *mut List;
     pub(super) fn parse_analyze_varparams(
         tree: *mut RawStmt,

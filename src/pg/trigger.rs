@@ -4,6 +4,7 @@ use core::ffi::{CStr, c_int};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pgrx::pg_sys;
 use serde_json::value::RawValue;
@@ -384,4 +385,31 @@ pub fn write_event_trigger(call: &Call<'_>, out: &mut Vec<u8>) {
     field(b"tag", out);
     escape(tag.as_bytes(), out);
     out.push(b'}');
+}
+
+/// Event triggers of ours that are running; Postgres counts those of rows and statements only.
+static EVENT_TRIGGERS: AtomicU32 = AtomicU32::new(0);
+
+/// A running event trigger.
+pub struct EventTriggerScope(());
+
+impl EventTriggerScope {
+    /// It begins.
+    pub fn open() -> Self {
+        EVENT_TRIGGERS.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for EventTriggerScope {
+    fn drop(&mut self) {
+        EVENT_TRIGGERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether a trigger of any language is running in this session, so that a writer waits for what is done now.
+pub fn is_running() -> bool {
+    // SAFETY: `pg_trigger_depth` reads a counter and looks at no argument.
+    let depth = unsafe { raw::pg_trigger_depth(std::ptr::null_mut()) }.value();
+    depth > 0 || EVENT_TRIGGERS.load(Ordering::Relaxed) > 0
 }

@@ -8,7 +8,7 @@ mod error;
 mod request;
 
 pub use error::{ErrorReply, SqlError};
-pub use request::{Batch, Enqueue, Env, Invoke, Log, Query, Raise};
+pub use request::{Batch, Enqueue, Env, Fetch, Invoke, Key, KvList, KvSet, Log, Query, Raise};
 
 /// The host functions of `extism:host/user`, each `(i64) -> i64`: offset of the request in, offset of the response out.
 pub const HOST_FUNCTIONS: [&str; 12] = [

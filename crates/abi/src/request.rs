@@ -83,6 +83,77 @@ pub struct Env<'a> {
     pub key: Cow<'a, str>,
 }
 
+/// `http_fetch`, and Extism's `http_request`, whose body comes beside it.
+#[derive(Debug, Deserialize)]
+pub struct Fetch<'a> {
+    /// The method; GET when it is left out.
+    #[serde(borrow, default)]
+    pub method: Option<Cow<'a, str>>,
+    /// An absolute URL, http or https.
+    #[serde(borrow)]
+    pub url: Cow<'a, str>,
+    /// Names and values; a value may be a list. At most 1 000.
+    #[serde(borrow, default, deserialize_with = "bounded::headers")]
+    pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The body as text.
+    #[serde(borrow, default)]
+    pub body: Option<Cow<'a, str>>,
+    /// The body as bytes, in base64.
+    #[serde(borrow, default)]
+    pub body_base64: Option<Cow<'a, str>>,
+    /// Milliseconds that it may take, redirects included.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// `follow`, `manual` or `error`.
+    #[serde(borrow, default)]
+    pub redirect: Option<Cow<'a, str>>,
+}
+
+/// `kv_get` and `kv_delete`: one entry of the function's own.
+#[derive(Debug, Deserialize)]
+pub struct Key<'a> {
+    /// Its key.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+    /// As for [`Query`].
+    #[serde(default = "yes")]
+    pub catch: bool,
+}
+
+/// `kv_set`: an entry to keep.
+#[derive(Debug, Deserialize)]
+pub struct KvSet<'a> {
+    /// Its key.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+    /// Its value.
+    #[serde(borrow)]
+    pub value: &'a RawValue,
+    /// Milliseconds after which it is gone; never when it is left out.
+    #[serde(default)]
+    pub ttl_ms: Option<u64>,
+    /// As for [`Query`].
+    #[serde(default = "yes")]
+    pub catch: bool,
+}
+
+/// `kv_list`: entries in the order of their keys' bytes.
+#[derive(Debug, Default, Deserialize)]
+pub struct KvList<'a> {
+    /// What their keys begin with.
+    #[serde(borrow, default)]
+    pub prefix: Cow<'a, str>,
+    /// Only keys after this one.
+    #[serde(borrow, default)]
+    pub after: Option<Cow<'a, str>>,
+    /// At most this many, 1 to 1 000; 100 when it is left out.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// As for [`Query`].
+    #[serde(default = "yes")]
+    pub catch: bool,
+}
+
 /// `log`: one line.
 #[derive(Debug, Deserialize)]
 pub struct Log<'a> {
