@@ -1,0 +1,25 @@
+;; Gives the environment that WASI shows, as `KEY=value` pairs with a zero byte replaced by a line feed.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store (param i64 i32)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
+  (memory (export "memory") 4)
+  (func (export "handler") (result i32)
+    (local $size i32) (local $at i32) (local $byte i32) (local $block i64)
+    (drop (call $sizes (i32.const 0) (i32.const 4)))
+    (drop (call $environ (i32.const 16) (i32.const 65536)))
+    (local.set $size (i32.load (i32.const 4)))
+    (local.set $block (call $alloc (i64.extend_i32_u (local.get $size))))
+    (block $done (loop $next
+      (br_if $done (i32.ge_u (local.get $at) (local.get $size)))
+      (local.set $byte (i32.load8_u (i32.add (i32.const 65536) (local.get $at))))
+      (call $store
+        (i64.add (local.get $block) (i64.extend_i32_u (local.get $at)))
+        (select (local.get $byte) (i32.const 10) (local.get $byte)))
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (br $next)))
+    (call $output_set (local.get $block) (i64.extend_i32_u (local.get $size)))
+    (i32.const 0))
+)
