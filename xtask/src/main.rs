@@ -10,12 +10,14 @@ mod console;
 mod demo;
 mod error;
 mod extension;
+mod fuzz;
 mod guests;
 mod packages;
 mod pg_cron;
 mod places;
 mod postgres;
 mod setup;
+mod soak;
 mod tally;
 mod test;
 
@@ -53,10 +55,22 @@ const SUBCOMMANDS: &[Subcommand] = &[
         run: test::run,
     },
     Subcommand {
+        name: "fuzz",
+        arguments: "[TARGET] [--seconds N]",
+        summary: "feed made-up input to all that reads what strangers send",
+        run: fuzz::run,
+    },
+    Subcommand {
         name: "bench",
         arguments: "[calls|jobs] [--quick]",
         summary: "measure calls beside PL/pgSQL and C, jobs beside a bare SQL queue and pg_cron",
         run: bench::run,
+    },
+    Subcommand {
+        name: "soak",
+        arguments: "[--minutes N]",
+        summary: "let good and hostile clients at a server for minutes, and look at what they leave",
+        run: soak::run,
     },
     Subcommand {
         name: "psql",
