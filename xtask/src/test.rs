@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests of all packages in one `cargo test`, against a fresh server, then format and lints.
 
 use std::fs;
+use std::process::Command;
 
 use crate::cluster::Cluster;
 use crate::console::Console;
@@ -57,16 +58,8 @@ fn tests(
     only: Option<&str>,
     failures: &mut Vec<Failure>,
 ) -> Result<Tally> {
-    let mut command = ready.places.cargo();
-    command.args(["test", "--workspace", "--no-fail-fast", "--", "--color=never"]).args(only);
-    command
-        .env("ALYX_TEST_HOST", cluster.socket_dir())
-        .env("ALYX_TEST_PORT", cluster.port().to_string())
-        .env("ALYX_TEST_DATA", cluster.data())
-        .env("ALYX_TEST_LOG", cluster.log())
-        .env("ALYX_TEST_BIN", ready.postgres.bin())
-        .env("ALYX_TEST_OS_USER", &ready.postgres.account.name)
-        .env("ALYX_TEST_GUESTS", ready.postgres.guests());
+    let mut command = cargo_test(ready, cluster);
+    command.args(["--no-fail-fast", "--", "--color=never"]).args(only);
     let mut tally = Tally::default();
     let outcome = console.step(&ready.places.logs(), "tests", |step| {
         let result = step.run(&mut command);
@@ -81,6 +74,21 @@ fn tests(
         _ => {}
     }
     Ok(tally)
+}
+
+/// `cargo test` of the workspace, told where the server is and what belongs to it.
+pub(crate) fn cargo_test(ready: &Ready, cluster: &Cluster<'_>) -> Command {
+    let mut command = ready.places.cargo();
+    command
+        .args(["test", "--workspace"])
+        .env("ALYX_TEST_HOST", cluster.socket_dir())
+        .env("ALYX_TEST_PORT", cluster.port().to_string())
+        .env("ALYX_TEST_DATA", cluster.data())
+        .env("ALYX_TEST_LOG", cluster.log())
+        .env("ALYX_TEST_BIN", ready.postgres.bin())
+        .env("ALYX_TEST_OS_USER", &ready.postgres.account.name)
+        .env("ALYX_TEST_GUESTS", ready.postgres.guests());
+    command
 }
 
 #[cfg(test)]
