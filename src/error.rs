@@ -64,6 +64,12 @@ pub enum Error {
     TooDeep { limit: u32 },
     /// Asynchronous triggers set each other off too often.
     JobsTooDeep { limit: i32 },
+    /// Something that a guest or a user gave is larger than it may be.
+    TooLarge { message: String, hint: Option<String> },
+    /// Secrets cannot be read, or written, as the server is set up.
+    SecretsUnavailable { message: String, hint: String },
+    /// No secret of this name.
+    UnknownSecret(String),
     /// An HTTP request of a guest came to nothing.
     Fetch(FetchError),
     /// Our bug.
@@ -140,6 +146,10 @@ impl Error {
                 new(b"54000", format!("asynchronous triggers set each other off more than {limit} times in a row"))
                     .hint("Give one of the hooks a condition that ends the chain, or let a superuser raise alyx_functions.max_job_depth.")
             }
+            Error::TooLarge { message, hint } => new(b"54000", message).maybe_hint(hint),
+            Error::SecretsUnavailable { message, hint } => new(b"55000", message).hint(hint),
+            Error::UnknownSecret(key) => new(b"42704", format!("secret \"{key}\" does not exist"))
+                .hint("Secrets of your own are listed in the view alyx.secrets."),
             Error::Fetch(FetchError { kind, message, hint }) => {
                 let code = match kind {
                     Kind::Malformed => b"22023",

@@ -13,7 +13,12 @@ SELECT f.name, f.owner::pg_catalog.oid, f.version, v.sha256, v.manifest, v.expor
           AND l.lanname OPERATOR(pg_catalog.=) 'wasm'::pg_catalog.name
           AND p.prosrc OPERATOR(pg_catalog.=) f.name
           -- Made by someone without the owner's rights it cannot be called, so it must not grant calls either.
-          AND pg_catalog.pg_has_role(p.proowner, f.owner::pg_catalog.oid, 'USAGE'))
+          AND pg_catalog.pg_has_role(p.proowner, f.owner::pg_catalog.oid, 'USAGE')),
+       -- Ciphertext of the secrets that it was granted, by name.
+       (SELECT pg_catalog.jsonb_object_agg(s.key, pg_catalog.encode(s.sealed, 'base64'))
+        FROM alyx._secret_grant g
+        JOIN alyx._secret s ON s.key OPERATOR(pg_catalog.=) g.key
+        WHERE g.function_id OPERATOR(pg_catalog.=) f.id)
 FROM alyx._function f
 JOIN alyx._version v ON v.function OPERATOR(pg_catalog.=) f.name AND v.version OPERATOR(pg_catalog.=) f.version
 WHERE f.name OPERATOR(pg_catalog.=) $1

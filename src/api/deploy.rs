@@ -5,7 +5,7 @@ use alyx_runtime::{CheckedModule, Sha256};
 use serde_json::json;
 
 use super::functions::Roles;
-use super::{functions, hooks, parse_manifest, reply, require_language_usage, required};
+use super::{functions, hooks, parse_manifest, reply, require_language_usage, required, secrets};
 use crate::catalog::{Deployed, Stored, Transaction};
 use crate::error::Error;
 use crate::invoke::{check_module, prepare_artefact};
@@ -67,6 +67,7 @@ pub(super) fn make_current(
         functions::reconcile(name, schema, manifest, roles, stored.export.is_some())?;
         hooks::reconcile(name, schema, manifest, &transaction)?;
     }
+    secrets::settle(name, &manifest.secrets, roles.is_first)?;
     transaction.announce()
 }
 
@@ -93,7 +94,7 @@ pub(super) fn entry_point(name: &str, checked: &CheckedModule, manifest: &Manife
     }
 }
 
-fn check_name(name: &str) -> Result<(), PgError> {
+pub(super) fn check_name(name: &str) -> Result<(), PgError> {
     let mut bytes = name.bytes();
     let is_good = name.len() <= 63
         && bytes.next().is_some_and(|first| first.is_ascii_lowercase())

@@ -53,7 +53,7 @@ pub(super) fn drop(call: &mut Call<'_>) -> Result<Reply, PgError> {
         })?;
     }
     queue::bury_function(function.id, Some(&name))?;
-    transaction.delete()?;
+    transaction.delete(function.id)?;
     transaction.announce()?;
     Ok(Reply::NULL)
 }

@@ -11,6 +11,7 @@ mod jobs;
 mod manage;
 mod records;
 mod schedules;
+mod secrets;
 
 use alyx_manifest::Manifest;
 use serde_json::Value;
@@ -36,6 +37,9 @@ crate::entry!(alyx_schedule, pg_finfo_alyx_schedule, schedules::schedule);
 crate::entry!(alyx_unschedule, pg_finfo_alyx_unschedule, schedules::unschedule);
 crate::entry!(alyx_cron_next, pg_finfo_alyx_cron_next, schedules::cron_next);
 crate::entry!(alyx_invoke, pg_finfo_alyx_invoke, invoke::invoke);
+crate::entry!(alyx_set_secret, pg_finfo_alyx_set_secret, secrets::set);
+crate::entry!(alyx_grant_secret, pg_finfo_alyx_grant_secret, secrets::grant);
+crate::entry!(alyx_rotate_secret_key, pg_finfo_alyx_rotate_secret_key, secrets::rotate);
 crate::entry!(alyx_read_statistics, pg_finfo_alyx_read_statistics, records::statistics);
 crate::entry!(alyx_read_minutes, pg_finfo_alyx_read_minutes, records::minutes);
 

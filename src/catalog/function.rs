@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use alyx_manifest::{Manifest, RunAs};
 use alyx_runtime::{Limits, Sha256};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::error::Error;
 use crate::pg::spi::{self, Param};
@@ -38,6 +40,8 @@ pub struct Function {
     pub manifest: Manifest,
     /// The manifest's environment with what fn_set_env put over it.
     pub env: BTreeMap<String, String>,
+    /// What it was granted of the secrets that its manifest lists, sealed, by name.
+    pub secrets: BTreeMap<String, Vec<u8>>,
     /// Whether its jobs wait.
     pub is_paused: bool,
     /// OID of the SQL function `name(jsonb)` that deploy made, if it is there.
@@ -69,6 +73,7 @@ impl Function {
         (self.id, self.version, self.owner, self.sha256) == (other.id, other.version, other.owner, other.sha256)
             && self.manifest == other.manifest
             && self.env == other.env
+            && self.secrets == other.secrets
             && self.schema == other.schema
     }
 
@@ -170,9 +175,18 @@ fn read(name: &str) -> Result<Function, PgError> {
     let id = next().parse().unwrap_or(0);
     let is_paused = next().is_true();
     let sql_function = next().parse();
+    let granted: BTreeMap<String, String> = serde_json::from_str(&next().text()).unwrap_or_default();
+    let secrets = granted.into_iter().filter(|(key, _)| manifest.secrets.contains(key));
+    let secrets = secrets.map(|(key, sealed)| (key, from_base64(&sealed))).collect();
     let mut env = manifest.env.clone();
     env.extend(overrides);
-    Ok(Function { id, name, owner, version, schema, sha256, export, manifest, env, is_paused, sql_function })
+    Ok(Function { id, name, owner, version, schema, sha256, export, manifest, env, secrets, is_paused, sql_function })
+}
+
+/// What `encode(…, 'base64')` wrote; nothing when it is damaged, which nobody can open.
+fn from_base64(text: &str) -> Vec<u8> {
+    let one_line: Vec<u8> = text.bytes().filter(|byte| *byte != b'\n').collect();
+    STANDARD.decode(one_line).unwrap_or_default()
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> Result<Sha256, PgError> {

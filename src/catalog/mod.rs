@@ -4,6 +4,7 @@
 //! statement here is fixed text with qualified names. Whether a role may do a thing is asked before, by the callers.
 
 mod function;
+pub mod secrets;
 mod store;
 
 pub use function::{Function, as_owner, find, find_by_id, require_owned, wasm};

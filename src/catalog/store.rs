@@ -175,9 +175,11 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Deletes the function, its versions and hooks, and modules that nothing refers to any more.
-    pub fn delete(&self) -> Result<(), PgError> {
+    /// Deletes the function, what it keeps, its versions and hooks, and modules that nothing refers to any more.
+    pub fn delete(&self, id: i64) -> Result<(), PgError> {
         let name = [Param::Text(Some(self.name))];
+        self.run(include_str!("../../sql/queries/drop_kv.sql"), &[Param::Big(id)])?;
+        self.run(include_str!("../../sql/queries/drop_secret_grants.sql"), &[Param::Big(id)])?;
         self.run(include_str!("../../sql/queries/drop_hooks.sql"), &name)?;
         self.run(include_str!("../../sql/queries/drop_versions.sql"), &name)?;
         self.run(include_str!("../../sql/queries/drop_function.sql"), &name)?;

@@ -1,19 +1,22 @@
 //! What a guest was granted: the part of a deployed function that host functions ask about. A host function cannot
 //! look anywhere else, because this is all that it is given.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::rc::Rc;
 
 use alyx_fetch::AllowList;
 use alyx_manifest::{DatabaseAccess, LogPolicy};
+use alyx_secret::Zeroizing;
 
 use crate::pg::Role;
 use crate::settings;
 
 /// The grants of one version of a function.
-#[derive(Debug)]
 pub struct Grants {
+    /// What its entries belong to.
+    pub id: i64,
     /// Its name.
     pub name: String,
     /// The line that CONTEXT shows: function, version and export.
@@ -30,6 +33,12 @@ pub struct Grants {
     pub database: DatabaseAccess,
     /// Its environment.
     pub env: BTreeMap<String, String>,
+    /// The secrets that its manifest lists.
+    pub secret_names: Vec<String>,
+    /// Those of them that it was granted, sealed.
+    pub secrets: BTreeMap<String, Vec<u8>>,
+    /// Those of them that were opened.
+    pub opened: RefCell<BTreeMap<String, Zeroizing<String>>>,
     /// Where its HTTP requests may go.
     pub allowed: AllowList,
     /// Whether it may make them while a writer waits for its trigger.

@@ -8,8 +8,7 @@ use alyx_manifest::{DatabaseAccess, LogPolicy};
 use alyx_runtime::{Host, HttpReply, Interrupt, LogLevel};
 
 use super::grants::Grants;
-use super::{answer, call, env, fetch, log, query, raise};
-use crate::error::Error;
+use super::{call, env, fetch, kv, log, query, raise};
 use crate::pg::trigger::TransitionTables;
 use crate::pg::{Access, PgError, Role, SettingsScope, current_role, interrupt};
 use crate::settings;
@@ -207,7 +206,10 @@ impl Host for GuestHost {
             "fn_invoke" => call::invoke(self, request),
             "http_fetch" => fetch::fetch(self, request),
             "fn_enqueue" => call::enqueue(self, request),
-            "kv_get" | "kv_set" | "kv_delete" | "kv_list" => Ok(answer::error(&not_yet("kv_*"))),
+            "kv_get" => kv::get(self, request),
+            "kv_set" => kv::set(self, request),
+            "kv_delete" => kv::delete(self, request),
+            "kv_list" => kv::list(self, request),
             mapped => call::mapped(self, mapped, request),
         }
     }
@@ -218,7 +220,7 @@ impl Host for GuestHost {
     }
 
     fn config(&mut self, key: &str) -> Option<String> {
-        self.function.env.get(key).cloned()
+        env::config(self, key)
     }
 
     fn environment(&mut self) -> Vec<(String, String)> {
@@ -247,9 +249,4 @@ impl Host for GuestHost {
             }
         }
     }
-}
-
-fn not_yet(what: &str) -> PgError {
-    let message = format!("{what} is not available in this version of alyx_functions");
-    Error::Unsupported { message, hint: None }.into()
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::answer;
 use super::guest::GuestHost;
+use super::secrets::redact;
 
 /// Bytes kept of one line.
 const MAX_LINE: usize = 8192;
@@ -26,13 +27,14 @@ pub(super) fn log(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
         _ => LogLevel::Info,
     };
     let message = request.message.get();
+    // Secrets go before the text is cut: half of one would not be known again.
     let mut text = match serde_json::from_str::<Cow<'_, str>>(message) {
-        Ok(text) => cut(&text).to_owned(),
-        Err(_) => cut(message).to_owned(),
+        Ok(text) => cut(&redact(&text)).to_owned(),
+        Err(_) => cut(&redact(message)).to_owned(),
     };
     if let Some(fields) = request.fields.map(RawValue::get).filter(|fields| *fields != "null") {
         text.push(' ');
-        text.push_str(cut(fields));
+        text.push_str(cut(&redact(fields)));
     }
     line(host, level, &text);
     answer::empty()
@@ -43,7 +45,7 @@ pub(super) fn line(host: &mut GuestHost, level: LogLevel, message: &str) {
     match (host.function.log, level) {
         (LogPolicy::Off, _) | (_, LogLevel::Off) => {}
         (LogPolicy::Errors, LogLevel::Trace | LogLevel::Debug | LogLevel::Info | LogLevel::Warn) => {}
-        (_, level) => host.push_log(level, cut(message)),
+        (_, level) => host.push_log(level, cut(&redact(message))),
     }
 }
 

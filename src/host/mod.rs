@@ -10,9 +10,12 @@ mod env;
 mod fetch;
 mod grants;
 mod guest;
+mod kv;
 mod log;
 mod query;
 mod raise;
+mod secrets;
 
 pub use grants::Grants;
 pub use guest::{GuestHost, Road, Scope};
+pub use secrets::{key_file, redact_error, unreadable, unusable};

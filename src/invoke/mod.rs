@@ -21,7 +21,7 @@ pub use target::Target;
 use crate::catalog;
 use crate::error::Error;
 use crate::host::Road;
-pub use crate::host::Scope;
+pub use crate::host::{Scope, redact_error};
 use crate::pg::backend::Level;
 use crate::pg::interrupt::Watch;
 use crate::pg::{PgError, Role, backend, current_role};
@@ -137,7 +137,9 @@ fn run<T, R>(
             invocation.succeeded();
             Ok(value)
         }
-        Err(Failed { status, error }) => {
+        Err(Failed { status, mut error }) => {
+            // Here an error leaves for the client, the server log and the record.
+            redact_error(&mut error);
             invocation.failed(status, &error);
             Err(error)
         }

@@ -244,6 +244,7 @@ fn grants_of(function: &Function, export: &str) -> Grants {
     let manifest = &function.manifest;
     let label = format!("alyx function \"{}\" version {}, export \"{export}\"", function.name, function.version);
     Grants {
+        id: function.id,
         name: function.name.clone(),
         context: CString::new(label.replace('\0', " ")).unwrap_or_default().into(),
         label,
@@ -252,6 +253,9 @@ fn grants_of(function: &Function, export: &str) -> Grants {
         runs_as_owner: manifest.run_as == RunAs::Owner,
         database: manifest.database,
         env: function.env.clone(),
+        secret_names: manifest.secrets.clone(),
+        secrets: function.secrets.clone(),
+        opened: RefCell::default(),
         allowed: AllowList::new(manifest.allowed_hosts.iter().map(String::as_str)),
         http_in_transaction: manifest.http_in_transaction,
         host_functions: manifest.host_functions.clone(),

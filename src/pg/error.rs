@@ -173,6 +173,26 @@ impl PgError {
         }))
     }
 
+    /// Every text of it.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let Fields {
+            message,
+            detail,
+            hint,
+            context,
+            schema,
+            table,
+            column,
+            datatype,
+            constraint,
+            detail_log,
+            internal_query,
+            ..
+        } = &mut *self.0;
+        let optional = [detail, hint, context, schema, table, column, datatype, constraint, detail_log, internal_query];
+        std::iter::once(message).chain(optional.into_iter().flatten())
+    }
+
     /// Takes the error that has just been caught off Postgres' error stack.
     ///
     /// # Safety

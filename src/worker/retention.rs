@@ -32,6 +32,15 @@ pub fn drop_old_records() -> Result<usize, PgError> {
     })
 }
 
+/// Deletes entries of functions whose time is up; they are invisible since. The manager calls it each minute.
+///
+/// # Errors
+/// What deleting fails with.
+pub fn delete_expired_entries() -> Result<(), PgError> {
+    let sql = include_str!("../../sql/queries/kv_expire.sql");
+    as_owner(|| spi::query_kept(sql, &[Param::Text(None)])).map(drop)
+}
+
 fn drop_partition(name: &str) -> Result<(), PgError> {
     let _settings = SettingsScope::open();
     spi::run("SELECT pg_catalog.set_config('lock_timeout', $1, true)", &[Param::Text(Some(PATIENCE))])?;

@@ -43,6 +43,7 @@ impl Upkeep {
             self.minute_at = now + MINUTE;
             self.attempt(drain::snapshot)?;
             self.attempt(retention::drop_old_records)?;
+            self.attempt(retention::delete_expired_entries)?;
         }
         Ok(())
     }
@@ -74,7 +75,7 @@ impl Upkeep {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.has_failed, true) {
-                    let message = format!("alyx_functions: records could not be stored: {}", error.message);
+                    let message = format!("alyx_functions: upkeep failed: {}", error.message);
                     report(Level::Warning, &message)?;
                 }
                 Ok(None)

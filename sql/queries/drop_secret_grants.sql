@@ -1,0 +1,1 @@
+DELETE FROM alyx._secret_grant g WHERE g.function_id OPERATOR(pg_catalog.=) $1
