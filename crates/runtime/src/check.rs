@@ -98,6 +98,7 @@ impl CheckedModule {
     fn read(&mut self, wasm: &[u8], types: &Types, user: impl Fn(&str) -> bool) -> Result<(), Error> {
         let mut graph = CallGraph::default();
         let mut functions = Vec::new();
+        let mut startup = complexity::Startup::default();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::ImportSection(section) => {
@@ -114,12 +115,20 @@ impl CheckedModule {
                         self.memory_max_bytes = memory.maximum.map(|pages| pages.saturating_mul(PAGE_BYTES));
                     }
                 }
-                Payload::TableSection(section) => tables(section)?,
+                Payload::FunctionSection(section) => complexity::functions(section.count())?,
+                Payload::TableSection(section) => tables(section, &mut startup)?,
+                Payload::ElementSection(section) => {
+                    for element in section {
+                        startup.segment(&element?)?;
+                    }
+                }
                 Payload::ExportSection(section) => {
                     for export in section {
                         let export = export?;
-                        if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
-                            functions.push((export.name, export.index));
+                        match export.kind {
+                            ExternalKind::Func => functions.push((export.name, export.index)),
+                            ExternalKind::FuncExact => return Err(invalid(EXACT)),
+                            _ => {}
                         }
                     }
                 }
@@ -149,8 +158,10 @@ impl CheckedModule {
         types: TypesRef<'_>,
         user: impl Fn(&str) -> bool,
     ) -> Result<(), Error> {
-        let (TypeRef::Func(ty) | TypeRef::FuncExact(ty)) = import.ty else {
-            return Err(imports::unknown(import.module, import.name));
+        let ty = match import.ty {
+            TypeRef::Func(ty) => ty,
+            TypeRef::FuncExact(_) => return Err(invalid(EXACT)),
+            _ => return Err(imports::unknown(import.module, import.name)),
         };
         let (params, results) = function_type(types, types.core_type_at_in_module(ty))?;
         imports::check(import.module, import.name, &params, &results, user)?;
@@ -163,8 +174,11 @@ impl CheckedModule {
 
 const PAGE_BYTES: u64 = 64 << 10;
 
+/// The validator lets these pass without the feature that they belong to, and the compiler does not take them.
+const EXACT: &str = "exact function types are not supported";
+
 /// Tables are reserved in advance, so their number and size are bounded.
-fn tables(section: TableSectionReader<'_>) -> Result<(), Error> {
+fn tables(section: TableSectionReader<'_>, startup: &mut complexity::Startup) -> Result<(), Error> {
     if section.count() > MAX_TABLES {
         return Err(invalid(&format!("it has {} tables, at most {MAX_TABLES} are allowed", section.count())));
     }
@@ -173,6 +187,7 @@ fn tables(section: TableSectionReader<'_>) -> Result<(), Error> {
         if elements > MAX_TABLE_ELEMENTS.into() {
             return Err(invalid(&format!("a table has {elements} elements, at most {MAX_TABLE_ELEMENTS} are allowed")));
         }
+        startup.table(elements);
     }
     Ok(())
 }

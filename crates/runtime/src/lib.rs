@@ -19,6 +19,7 @@
 mod cache;
 mod check;
 mod complexity;
+mod debug_info;
 mod engine;
 mod entry;
 mod error;

@@ -2,6 +2,7 @@
 
 use crate::cache::Cache;
 use crate::check::{CheckedModule, Policy};
+use crate::debug_info;
 use crate::engine::{self, Ticker};
 use crate::error::Error;
 use crate::host::Host;
@@ -168,7 +169,7 @@ impl<H: Host> Runtime<H> {
         if let Some((module, _)) = self.cached(&module.sha256) {
             return Ok(Compiled { module, not_stored: None });
         }
-        let artefact = self.engine.precompile_module(&module.wasm).map_err(refused)?;
+        let artefact = self.engine.precompile_module(&debug_info::bounded(&module.wasm)?).map_err(refused)?;
         let milliseconds = started.elapsed().as_millis();
         tracing::debug!(sha256 = %module.sha256, bytes = artefact.len(), milliseconds, "module compiled");
         let mut not_stored = None;

@@ -166,3 +166,32 @@ fn code_that_would_take_for_ever_to_compile_is_refused() {
     let refused = nested("(block)", 10_001, "").unwrap_err();
     assert!(matches!(refused, Error::TooComplex { .. }), "{refused}");
 }
+
+#[test]
+fn branches_functions_and_startup_entries_without_end_are_refused() {
+    let check = |text: &str| runtime().check(&crate::support::wasm(text), &Default::default());
+    let branches = |count: usize| format!("(func (block {}))", "(br_if 0 (i32.const 0))".repeat(count));
+    let functions = |count: usize| "(func)".repeat(count);
+    let entries = |table: usize, offset: &str, count: usize| {
+        format!("(table {table} funcref) (func $f) (elem ({offset}) {})", "$f ".repeat(count))
+    };
+    let constant = "i32.const 0";
+    let computed = "i32.add (i32.const 0) (i32.const 0)";
+    for text in [branches(20_000), functions(50_000), entries(30_000, constant, 30_000), entries(1, constant, 1_000)] {
+        assert!(check(&text).is_ok());
+    }
+    let after_another = format!("{} (elem (i32.const 0) {})", entries(2_000, computed, 1), "$f ".repeat(1_000));
+    let expressions =
+        format!("(table 2000 funcref) (func $f) (elem (i32.const 0) funcref {})", "(ref.func $f)".repeat(1_001));
+    for text in [
+        branches(20_001),
+        functions(50_001),
+        entries(1_000, constant, 1_001),
+        entries(2_000, computed, 1_001),
+        after_another,
+        expressions,
+    ] {
+        let refused = check(&text).unwrap_err();
+        assert!(matches!(refused, Error::TooComplex { .. }), "{refused}");
+    }
+}
