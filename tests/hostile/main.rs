@@ -1,5 +1,12 @@
 //! Guests and roles that mean harm, each named by what it does, through real SQL. What other suites prove is not repeated
 //! here; SECURITY.md says where each attack has its test.
 
+mod bytes;
+mod catalog;
 mod handles;
+mod identity;
+mod locks;
+mod measure;
 mod reuse;
+mod shapes;
+mod traps;
