@@ -20,7 +20,8 @@ pub struct Deployed {
 }
 
 impl Session {
-    pub(crate) fn new(client: Client) -> Session {
+    /// A session on a connection that is there.
+    pub fn new(client: Client) -> Session {
         Session { client }
     }
 
