@@ -224,11 +224,9 @@ fn debug_information_that_unpacks_to_gigabytes_is_not_unpacked() {
     let before = peak_bytes(&mut session);
     for _ in 0..2 {
         let began = Instant::now();
-        let refusal = session.refused("SELECT shape('{}')", "38000");
-        println!("{:?} {refusal}", began.elapsed());
+        session.refused("SELECT shape('{}')", "38000");
         assert!(began.elapsed() < Duration::from_secs(1), "a trap took {:?}", began.elapsed());
     }
     let grown = peak_bytes(&mut session) - before;
-    println!("{} MB", grown >> 20);
     assert!(grown < 128 << 20, "a trap took {} MB", grown >> 20);
 }
