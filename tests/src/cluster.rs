@@ -9,6 +9,7 @@ pub struct Cluster {
     folder: PathBuf,
     server: Server,
     settings: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Cluster {
@@ -20,6 +21,15 @@ impl Cluster {
     /// The same with the extension's library preloaded, and further settings, each `name=value`.
     pub fn preloaded(label: &str, settings: &[&str]) -> Cluster {
         Cluster::with(label, &[&["shared_preload_libraries=alyx_functions"], settings].concat())
+    }
+
+    /// A cluster whose server has these variables in its environment.
+    pub fn with_environment(label: &str, variables: &[(&str, &str)]) -> Cluster {
+        let mut cluster = Cluster::start(label);
+        cluster.stop("fast");
+        cluster.environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        cluster.begin();
+        cluster
     }
 
     fn with(label: &str, settings: &[&str]) -> Cluster {
@@ -63,7 +73,7 @@ impl Cluster {
         fill(&bin, &data);
         let server = Server { host: folder.clone(), port: 5432, bin, data, log: folder.join("log") };
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let cluster = Cluster { folder, server, settings };
+        let cluster = Cluster { folder, server, settings, environment: Vec::new() };
         cluster.begin();
         cluster
     }
@@ -80,7 +90,9 @@ impl Cluster {
             self.folder.display()
         );
         self.settings.iter().for_each(|setting| options.push_str(&format!(" -c {setting}")));
-        must(self.pg_ctl(&["start", "--wait"]).arg("--log").arg(&self.server.log).args(["-o", &options]));
+        let mut start = self.pg_ctl(&["start", "--wait"]);
+        start.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        must(start.arg("--log").arg(&self.server.log).args(["-o", &options]));
     }
 
     /// `pg_ctl stop` in the given mode, waiting for the end.

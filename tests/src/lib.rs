@@ -3,19 +3,25 @@
 //! The tests know the extension only through SQL, as a user does; nothing here may import it or its crates. They need a
 //! running server, named by the `ALYX_TEST_*` variables which `cargo xtask test` sets (see [`server`]).
 
+mod authority;
 mod cluster;
 mod database;
 mod guest;
+mod names;
 mod refusal;
 mod server;
 mod session;
+mod web;
 
+pub use authority::Authority;
 pub use cluster::Cluster;
 pub use database::Db;
 pub use guest::{assemble, guest};
+pub use names::{Answer, Names, Question};
 pub use refusal::Refusal;
 pub use server::{Server, guests_folder, run_as_server_user};
 pub use session::{Deployed, Session, literal};
+pub use web::{Reply, Request, Web};
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,40 @@
+;; Forwards its input to the HTTP client: http_fetch gives the reply as it came; the others ask through Extism's http_request,
+;; and give the reply's body, its status or its headers. http_request_twice sends the request's own text as the body.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store (param i64 i32)))
+  (import "extism:host/env" "input_offset" (func $input_offset (result i64)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (import "extism:host/env" "http_request" (func $http_request (param i64 i64) (result i64)))
+  (import "extism:host/env" "http_status_code" (func $http_status_code (result i32)))
+  (import "extism:host/env" "http_headers" (func $http_headers (result i64)))
+  (import "extism:host/user" "http_fetch" (func $http_fetch (param i64) (result i64)))
+
+  (func $answer (param $reply i64) (result i32)
+    (call $output_set (local.get $reply) (call $length (local.get $reply)))
+    (i32.const 0))
+
+  (func $digit (param $block i64) (param $at i64) (param $weight i32)
+    (call $store
+      (i64.add (local.get $block) (local.get $at))
+      (i32.add (i32.const 48)
+        (i32.rem_u (i32.div_u (call $http_status_code) (local.get $weight)) (i32.const 10)))))
+
+  (func (export "http_fetch") (result i32) (call $answer (call $http_fetch (call $input_offset))))
+  (func (export "http_request") (result i32)
+    (call $answer (call $http_request (call $input_offset) (i64.const 0))))
+  (func (export "http_request_twice") (result i32)
+    (call $answer (call $http_request (call $input_offset) (call $input_offset))))
+  (func (export "http_headers") (result i32)
+    (drop (call $http_request (call $input_offset) (i64.const 0)))
+    (call $answer (call $http_headers)))
+  (func (export "http_status") (result i32)
+    (local $block i64)
+    (drop (call $http_request (call $input_offset) (i64.const 0)))
+    (local.set $block (call $alloc (i64.const 3)))
+    (call $digit (local.get $block) (i64.const 0) (i32.const 100))
+    (call $digit (local.get $block) (i64.const 1) (i32.const 10))
+    (call $digit (local.get $block) (i64.const 2) (i32.const 1))
+    (call $answer (local.get $block)))
+)
