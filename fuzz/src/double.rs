@@ -1,6 +1,5 @@
 //! The host that guests meet here: it answers at once, remembers, and interrupts.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use alyx_runtime::{Host, HttpReply, Interrupt, Limits, LogLevel, Runtime, Settings};
@@ -63,21 +62,18 @@ impl Host for Double {
     }
 }
 
-/// A runtime whose guests are asked to stop every [`TICK`].
+/// A runtime whose guests are asked every [`TICK`] whether they may go on; one for each target.
 pub(crate) fn runtime() -> Runtime<Double> {
     // A guest of the fuzzer that grows to its limit should cost no more than it must.
     let settings = Settings { max_memory_bytes: 64 << 20, instance_slots: 4, ..Settings::default() };
     let runtime = Runtime::new(&settings).expect("address space for four guests");
     let ticker = runtime.ticker();
-    static TICKING: OnceLock<()> = OnceLock::new();
-    TICKING.get_or_init(|| {
-        #[allow(clippy::disallowed_methods, reason = "no backend and no Postgres in this process")]
-        std::thread::spawn(move || {
-            loop {
-                std::thread::sleep(TICK);
-                ticker.tick();
-            }
-        });
+    #[allow(clippy::disallowed_methods, reason = "no backend and no Postgres in this process")]
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(TICK);
+            ticker.tick();
+        }
     });
     runtime
 }

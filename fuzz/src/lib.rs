@@ -7,6 +7,7 @@
 
 pub mod cron;
 pub mod extism;
+pub mod fetch;
 pub mod host_call;
 pub mod manifest;
 pub mod module;
@@ -21,9 +22,10 @@ mod generator;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("cron", cron::run),
     ("extism", extism::run),
+    ("fetch", fetch::run),
     ("host_call", host_call::run),
     ("manifest", manifest::run),
     ("module", module::run),

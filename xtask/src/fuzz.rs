@@ -14,8 +14,15 @@ use crate::places::{Places, create_dir};
 /// What a target is called, and the longest input it is given.
 type Target = (&'static str, u32);
 
-const TARGETS: [Target; 6] =
-    [("cron", 512), ("extism", 1_024), ("host_call", 4_096), ("manifest", 8_192), ("module", 16_384), ("smith", 8_192)];
+const TARGETS: [Target; 7] = [
+    ("cron", 512),
+    ("extism", 1_024),
+    ("fetch", 1_024),
+    ("host_call", 4_096),
+    ("manifest", 8_192),
+    ("module", 16_384),
+    ("smith", 8_192),
+];
 
 /// Long enough to run through the seeds and some hundred thousand inputs beside them.
 pub(crate) const SHORT_RUN_S: u32 = 4;

@@ -125,10 +125,8 @@ impl CheckedModule {
                 Payload::ExportSection(section) => {
                     for export in section {
                         let export = export?;
-                        match export.kind {
-                            ExternalKind::Func => functions.push((export.name, export.index)),
-                            ExternalKind::FuncExact => return Err(invalid(EXACT)),
-                            _ => {}
+                        if export.kind == ExternalKind::Func {
+                            functions.push((export.name, export.index));
                         }
                     }
                 }
@@ -174,7 +172,7 @@ impl CheckedModule {
 
 const PAGE_BYTES: u64 = 64 << 10;
 
-/// The validator lets these pass without the feature that they belong to, and the compiler does not take them.
+/// The validator lets imports of these pass without the feature that they belong to; the compiler does not take them.
 const EXACT: &str = "exact function types are not supported";
 
 /// Tables are reserved in advance, so their number and size are bounded.

@@ -9,7 +9,7 @@ use crate::link;
 use crate::settings::Limits;
 use crate::sha256::Sha256;
 use crate::state::State;
-use crate::summary::{self, ExportSignature, Summary};
+use crate::summary::{self, ExportSignature, Summary, ValueType};
 use std::rc::Rc;
 use wasmtime::InstancePre;
 
@@ -116,7 +116,9 @@ impl<H: Host> Module<H> {
 fn initialisation(exports: &[ExportSignature]) -> Initialisation {
     let export = |name: &str| exports.iter().find(|export| export.name == name);
     let plain = |name| export(name).is_some_and(|export| export.params.is_empty() && export.results.is_empty());
-    if export("hs_init").is_some() {
+    // Whatever else bears its name is none of GHC's.
+    let is_haskell = |export: &ExportSignature| export.params == [ValueType::I32; 2] && export.results.is_empty();
+    if export("hs_init").is_some_and(is_haskell) {
         Initialisation::Haskell
     } else if plain("__wasm_call_ctors") {
         Initialisation::Constructors

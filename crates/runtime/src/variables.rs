@@ -29,8 +29,8 @@ impl Variables {
 
     /// Sets `key`, within `limit` bytes for all variables.
     pub(crate) fn set(&mut self, key: String, value: &[u8], limit: u64) -> Result<(), Full> {
-        let old = self.get(&key).map_or(0, |old| cost(&key, old));
-        let bytes = (self.bytes - old).saturating_add(cost(&key, value));
+        let old = self.get(&key).map_or(0, |old| Self::cost(&key, old));
+        let bytes = (self.bytes - old).saturating_add(Self::cost(&key, value));
         if bytes > limit {
             return Err(Full);
         }
@@ -42,11 +42,12 @@ impl Variables {
     /// Removes `key`.
     pub(crate) fn remove(&mut self, key: &str) {
         if let Some(old) = self.values.remove(key) {
-            self.bytes -= cost(key, &old);
+            self.bytes -= Self::cost(key, &old);
         }
     }
-}
 
-fn cost(key: &str, value: &[u8]) -> u64 {
-    u64::try_from(key.len().saturating_add(value.len())).unwrap_or(u64::MAX).saturating_add(VARIABLE_COST)
+    /// Bytes that a variable holds, with what it costs besides.
+    pub(crate) fn cost(key: &str, value: &[u8]) -> u64 {
+        u64::try_from(key.len().saturating_add(value.len())).unwrap_or(u64::MAX).saturating_add(VARIABLE_COST)
+    }
 }

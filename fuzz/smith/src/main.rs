@@ -35,6 +35,7 @@ fn module(seed: &[u8], importable: &[u8]) -> arbitrary::Result<Vec<u8>> {
     let mut choices = Unstructured::new(seed);
     // Half of the modules talk to the host.
     let talks = choices.arbitrary::<bool>()?;
+    let references = choices.ratio(1, 8)?;
     let config = Config {
         available_imports: talks.then(|| importable.to_vec()),
         max_imports: if talks { 20 } else { 0 },
@@ -46,7 +47,8 @@ fn module(seed: &[u8], importable: &[u8]) -> arbitrary::Result<Vec<u8>> {
         max_table_elements: 4_000,
         max_tables: 4,
         multi_value_enabled: true,
-        reference_types_enabled: true,
+        // With them come references that guests may not use.
+        reference_types_enabled: references,
         simd_enabled: true,
         tail_call_enabled: true,
         extended_const_enabled: true,

@@ -8,7 +8,7 @@ use alyx_runtime::{Failure, LimitKind, Limits, LogLevel};
 use super::Ended;
 use crate::double::{CONFIG, HTTP_BODY, HTTP_HEADERS, HTTP_STATUS};
 
-/// What a variable, a block, costs besides its bytes.
+/// What a variable or a block costs besides its bytes.
 const COST: u64 = 32;
 /// An error message is cut here; no block of these programs is as large as twice that.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -74,11 +74,11 @@ impl Model {
                 let Some(value) = self.block(second).filter(|_| second == 0 || second != first) else {
                     return Some(Stop::Abuse);
                 };
-                if value.len() as u64 > self.room() {
+                let key = self.key(first).unwrap_or_default();
+                if second != 0 && (key.len() + value.len()) as u64 + COST > self.room() {
                     return Some(Stop::Limit(LimitKind::Memory));
                 }
                 let mut variables = self.variables.clone();
-                let key = self.key(first).unwrap_or_default();
                 variables.insert(key, value.to_vec());
                 abuse(second != 0 && held(&variables) > self.limits.var_bytes.into())
             }),

@@ -4,6 +4,7 @@ use super::Env;
 use crate::failure::LimitKind;
 use crate::host::Host;
 use crate::state::State;
+use crate::variables::Variables;
 use wasmtime::{Linker, bail};
 
 pub(super) fn define<H: Host>(linker: &mut Linker<State<H>>, ns: &str, name: &str) -> wasmtime::Result<bool> {
@@ -36,7 +37,7 @@ fn var_set<H: Host>(state: &mut State<H>, key: u64, value: u64) -> wasmtime::Res
     let State { kernel, variables, meter, limits, .. } = state;
     let limit = u64::from(limits.var_bytes);
     let Some(bytes) = kernel.block(value) else { bail!("invalid handle offset for variable value: {value}") };
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > meter.room() {
+    if value != 0 && Variables::cost(&key, bytes) > meter.room() {
         return Err(state.over(LimitKind::Memory, state.limits.memory_bytes));
     }
     if value == 0 && limit > 0 {

@@ -202,13 +202,13 @@ impl Kernel {
 
     /// Makes a new block behind all others: `bytes`, then zeroes up to its capacity.
     fn append(&mut self, length: usize, bytes: &[u8], room: u64) -> Result<usize, Full> {
-        if self.data.is_empty() {
-            self.data.resize(FIRST, 0);
-        }
-        let start = self.data.len();
-        let capacity = self.blocks.append(start, length, room).ok_or(Full)?;
+        let start = self.data.len().max(FIRST);
+        // What lies before the first block counts, too.
+        let before = u64::try_from(start - self.data.len()).map_err(|_| Full)?;
+        let capacity = self.blocks.append(start, length, room.saturating_sub(before)).ok_or(Full)?;
         // Running out of memory is the guest's failure, not the process' end.
-        self.data.try_reserve(capacity).map_err(|_| Full)?;
+        self.data.try_reserve(start - self.data.len() + capacity).map_err(|_| Full)?;
+        self.data.resize(start, 0);
         self.data.extend_from_slice(bytes);
         self.data.resize(start + capacity, 0);
         Ok(start)

@@ -182,3 +182,11 @@ fn debug_information_gives_source_positions() {
     let places: Vec<_> = frames.iter().map(ToString::to_string).collect();
     assert_eq!(places, ["divide (./divide.c:4:14)", "divide_export (./divide.c:8:12)"]);
 }
+
+#[test]
+fn an_hs_init_of_another_type_is_an_export_like_others() {
+    for ty in ["", "(param i32)", "(param i64 i64)", "(param i32 i32) (result v128)"] {
+        let text = format!(r#"(func (export "hs_init") {ty} unreachable) (func (export "f"))"#);
+        assert_eq!(Guest::new(&text).call("f", b""), Ok(None), "{ty}");
+    }
+}

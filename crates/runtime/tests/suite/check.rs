@@ -134,3 +134,13 @@ fn sizes_are_bounded() {
     let many = "(table 1 funcref)".repeat(5);
     assert!(matches!(check(&wasm(&many)), Err(Error::Invalid { .. })));
 }
+
+/// The validator lets it pass, the compiler does not: what the check accepts must compile.
+#[test]
+fn an_import_under_its_exact_type_is_refused() {
+    let mut wasm = wasm(r#"(import "extism:host/env" "reset" (func))"#);
+    let kind = wasm.windows(5).position(|window| window == b"reset").unwrap() + 5;
+    assert_eq!(std::mem::replace(&mut wasm[kind], 0x20), 0);
+    let refusal = runtime().check(&wasm, &Policy::default()).unwrap_err();
+    assert!(matches!(&refusal, Error::Invalid { message, .. } if message.contains("exact")), "{refusal}");
+}

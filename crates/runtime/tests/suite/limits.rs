@@ -66,6 +66,23 @@ fn blocks_input_and_variables_count_as_memory() {
 }
 
 #[test]
+fn the_last_bytes_are_counted() {
+    // The kernel's memory has an unused head, which counts as soon as there is a block.
+    let first = r#"(func (export "f") (call $reset) (drop (call $alloc (i64.const 65536))))"#;
+    let with = |kernel: u64| Limits { memory_bytes: (1 << 16) + kernel, ..limits() };
+    assert_eq!(limited(first, &with(80 + 65_536 + 32)).call("f", b""), Ok(None));
+    let tight = with(80 + 65_536 + 31);
+    assert_eq!(limited(first, &tight).call("f", b""), limit(LimitKind::Memory, tight.memory_bytes));
+    // A variable costs more than its value; taking one away costs nothing.
+    let variable = r#"(func (export "f") (local $block i64)
+        (local.set $block (call $alloc (i64.const 16)))
+        (call $var_set (i64.const 0) (local.get $block)) (call $var_set (i64.const 0) (i64.const 0)))"#;
+    assert_eq!(limited(variable, &with(80 + 2 * 48)).call("f", b""), Ok(None));
+    let tight = with(80 + 48 + 47);
+    assert_eq!(limited(variable, &tight).call("f", b""), limit(LimitKind::Memory, tight.memory_bytes));
+}
+
+#[test]
 fn tables_count_together() {
     let text = r#"(table $t 10 funcref) (table $u 5 funcref)
         (func (export "grow") (param i32) (result i32) (table.grow $u (ref.null func) (local.get 0)))"#;
