@@ -1,7 +1,7 @@
 //! What deployers do: new versions, old versions, no versions, and DDL around them.
 
 use crate::crowd::{Action, Visit, wrong};
-use crate::stage::CHURN;
+use crate::stage::{CHURN, numbered};
 use alyx_tests::{Refusal, assemble, guest};
 
 type Outcome = Result<(), Refusal>;
@@ -25,13 +25,10 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "look around", weight: 8, endings: &[], run: look },
 ];
 
-/// One of many modules that differ in a number: more than a backend keeps loaded, so that it must drop some for others.
+/// One of many modules that differ in a number.
 fn module(visit: &mut Visit<'_>) -> Vec<u8> {
     let number = visit.dice.below(200);
-    assemble(&format!(
-        "(module (func (export \"handler\") (result i32) (i32.const 0))
-                 (func (export \"number\") (result i32) (i32.const {number})))"
-    ))
+    assemble(&numbered(number))
 }
 
 fn manifest(visit: &mut Visit<'_>, name: &str) -> String {

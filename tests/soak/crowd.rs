@@ -131,7 +131,7 @@ impl Part {
 
     fn session(self, stage: &Stage, dice: &mut Dice) -> Result<Session, Refusal> {
         match self {
-            Part::Steady => stage.session(dice.pick(&CALLERS), STEADY),
+            Part::Steady => stage.full_session(dice.pick(&CALLERS), STEADY),
             Part::Visitor => stage.session(dice.pick(&CALLERS), VISITOR),
             Part::Deployer | Part::Operator => stage.session(OWNER, VISITOR),
             Part::Killer => stage.session("postgres", "soak killer"),

@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::{keep, web};
-use alyx_tests::{Cluster, Refusal, Server, Session, Web, guest};
+use alyx_tests::{Cluster, Refusal, Server, Session, Web, assemble, guest};
 use std::time::Duration;
 
 /// The database.
@@ -13,6 +13,10 @@ pub const OWNER: &str = "soak_owner";
 pub const CALLERS: [&str; 2] = ["soak_ann", "soak_bob"];
 /// Functions that are deployed anew, rolled back and dropped all the time.
 pub const CHURN: [&str; 6] = ["churn_0", "churn_1", "churn_2", "churn_3", "churn_4", "churn_5"];
+
+/// Functions of a module each that clients which stay call first: more modules than a backend keeps loaded (128), so that
+/// it is full from the beginning and must drop one for another ever after. What grows then is no cache.
+const FILLERS: usize = 140;
 
 /// A function, its guest and its manifest. Limits are tight, so that hostile calls are many and not long.
 const FUNCTIONS: &[(&str, &str, &str)] = &[
@@ -57,6 +61,14 @@ const BINDINGS: &str = "
            fn_attach('recorder', 'posts', ARRAY['insert']),
            fn_attach('notify', 'posts', ARRAY['insert'], mode => 'async');";
 
+/// A module that differs from others of its kind in a number only.
+pub fn numbered(number: u64) -> String {
+    format!(
+        "(module (func (export \"handler\") (result i32) (i32.const 0))
+                 (func (export \"number\") (result i32) (i32.const {number})))"
+    )
+}
+
 /// A running server with everything in place.
 pub struct Stage {
     cluster: Cluster,
@@ -99,6 +111,9 @@ impl Stage {
         for (name, module, manifest) in FUNCTIONS {
             owner.deploy(name, &guest(module), manifest);
         }
+        for number in 0..FILLERS {
+            owner.deploy(&format!("filler_{number}"), &assemble(&numbered(1000 + number as u64)), "");
+        }
         let hosts = format!(
             "timeout: 2s\nallowed_hosts: [\"{}\", \"http://169.254.169.254\", \"http://127.0.0.2:1\"]",
             stage.web.origin()
@@ -133,10 +148,23 @@ impl Stage {
         Ok(session)
     }
 
+    /// The same with all modules loaded that a backend keeps.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn full_session(&self, role: &str, name: &str) -> Result<Session, Refusal> {
+        let mut session = self.session(role, name)?;
+        session.attempt(&format!("SELECT fn_invoke('filler_' || i) FROM generate_series(0, {}) i", FILLERS - 1))?;
+        Ok(session)
+    }
+
     /// Stops the server, and says how long that took.
     pub fn stop(&self) -> Duration {
         let began = std::time::Instant::now();
-        self.cluster.stop("fast");
+        // Somebody may have had to crash it before.
+        if self.cluster.is_up() {
+            self.cluster.stop("fast");
+        }
         began.elapsed()
     }
 

@@ -60,11 +60,13 @@ pub fn until(stage: &Stage, is_over: &AtomicBool, between: Duration) -> (Vec<Sam
             "SELECT pid, backend_type, application_name FROM pg_stat_activity
              WHERE backend_type LIKE 'alyx %' OR backend_type = 'client backend' AND pid <> pg_backend_pid()",
         );
+        // One time for the whole round: on a busy machine it takes seconds.
+        let at = began.elapsed();
         for process in processes {
             let words: Vec<&str> = process.split('|').collect();
             let [pid, kind, name] = words[..] else { continue };
             // It may have ended in between.
-            if let Some(sample) = pid.parse().ok().and_then(|pid| look_at(pid, kind_of(kind, name), began.elapsed())) {
+            if let Some(sample) = pid.parse().ok().and_then(|pid| look_at(pid, kind_of(kind, name), at)) {
                 samples.push(sample);
             }
         }
