@@ -1,19 +1,22 @@
 //! Secrets: set, granted, and encrypted anew under another key. Values go in here and never come out.
 
 use std::io::ErrorKind;
+use std::time::{Duration, Instant};
 
-use alyx_secret::{Keys, SHORTEST, Zeroizing};
+use alyx_secret::{KeyFile, Keys, SHORTEST, Zeroizing};
 
 use super::{deploy, require_language_usage, required};
 use crate::catalog::{Transaction, secrets};
 use crate::error::Error;
 use crate::host::{key_file, unreadable, unusable};
 use crate::pg::backend::{Level, report};
-use crate::pg::{Call, PgError, Reply, inval};
+use crate::pg::{Call, PgError, Reply, interrupt, inval};
 
 /// Longest name and value, in bytes.
 const LONGEST_KEY: usize = 255;
 const LONGEST_VALUE: usize = 64 * 1024;
+/// How long a rotation waits for another one.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `_set_secret(key text, value text)`.
 pub(super) fn set(call: &mut Call<'_>) -> Result<Reply, PgError> {
@@ -62,7 +65,10 @@ pub(super) fn rotate(_call: &mut Call<'_>) -> Result<Reply, PgError> {
     let sealed = secrets::all()?;
     let file = key_file();
     let old = match file.read() {
-        Err(error) if error.kind() == ErrorKind::NotFound && sealed.is_empty() => file.create(),
+        Err(error) if error.kind() == ErrorKind::NotFound && sealed.is_empty() => {
+            report_new(&file)?;
+            file.create()
+        }
         read => read,
     };
     let old = old.map_err(|error| unusable(&error))?;
@@ -73,7 +79,7 @@ pub(super) fn rotate(_call: &mut Call<'_>) -> Result<Reply, PgError> {
     };
     let values: Vec<(String, Zeroizing<String>)> = sealed.into_iter().map(open).collect::<Result<_, _>>()?;
     // The file is ahead of the table from here on, which does no harm: it holds the old keys as well.
-    let new = file.rotate().map_err(|error| unusable(&error))?;
+    let new = in_turn(|| file.rotate())?;
     for (key, value) in &values {
         secrets::reseal(key, &seal(&new, key, value)?)?;
     }
@@ -85,10 +91,34 @@ pub(super) fn rotate(_call: &mut Call<'_>) -> Result<Reply, PgError> {
 fn keys() -> Result<Keys, PgError> {
     let file = key_file();
     let keys = match file.read() {
-        Err(error) if error.kind() == ErrorKind::NotFound && !secrets::exist()? => file.create(),
+        Err(error) if error.kind() == ErrorKind::NotFound && !secrets::exist()? => {
+            report_new(&file)?;
+            file.create()
+        }
         read => read,
     };
     keys.map_err(|error| unusable(&error))
+}
+
+/// Other databases of this server may hold secrets whose key file is lost: let it be seen that there is a new one.
+fn report_new(file: &KeyFile) -> Result<(), PgError> {
+    let text = format!("alyx_functions: there is no key file of secrets at \"{}\"; making one", file.path().display());
+    report(Level::Log, &text)
+}
+
+/// Tries until another database's rotation, which takes milliseconds, is over.
+fn in_turn(mut rotate: impl FnMut() -> std::io::Result<Keys>) -> Result<Keys, PgError> {
+    let begin = Instant::now();
+    loop {
+        match rotate() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && begin.elapsed() < PATIENCE => {}
+            done => return done.map_err(|error| unusable(&error)),
+        }
+        if let Some(error) = interrupt::raise_pending() {
+            return Err(error);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn seal(keys: &Keys, key: &str, value: &str) -> Result<Vec<u8>, PgError> {

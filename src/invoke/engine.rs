@@ -1,6 +1,6 @@
 //! This process's runtime: made when the first function is needed, never in the postmaster.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -11,10 +11,14 @@ use alyx_runtime::{CheckedModule, Module, Policy, Runtime, Settings, Sha256};
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::pg::backend::Level;
-use crate::pg::{PgError, backend, interrupt, transaction};
+use crate::pg::child::{self, Ended};
+use crate::pg::interrupt::Stop;
+use crate::pg::{PgError, SqlState, backend, interrupt, transaction};
 use crate::{catalog, settings};
 
 thread_local! {
+    /// The error of an interrupt that was served while the compiler ran.
+    static SERVED: RefCell<Option<PgError>> = const { RefCell::new(None) };
     // Never dropped: it lives as long as the process.
     static RUNTIME: ManuallyDrop<OnceCell<Rc<Runtime<GuestHost>>>> = const { ManuallyDrop::new(OnceCell::new()) };
 }
@@ -33,7 +37,8 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
                 max_stack_bytes: settings::max_stack_bytes(),
                 instance_slots: settings::max_instances(),
             })
-            .map_err(Error::from)?,
+            .map_err(Error::from)?
+            .compiling(in_a_child),
         );
         let ticker = runtime.ticker();
         interrupt::on_tick(move || ticker.tick());
@@ -57,8 +62,41 @@ pub fn prepare_artefact(module: &CheckedModule) -> Result<(), PgError> {
         Err(alyx_runtime::Error::Cache(problem)) => {
             backend::report(Level::Warning, &format!("compiled module could not be kept: {problem}"))
         }
-        other => Ok(other.map_err(Error::from)?),
+        other => other.map_err(explain),
     }
+}
+
+/// Memory that compiling may take, beside a multiple of the module's size.
+const COMPILER_BYTES: u64 = 512 << 20;
+const COMPILER_BYTES_PER_BYTE: u64 = 64;
+
+/// Compiles in a child process: the compiler knows no interrupts, and its size and its bugs are not the session's.
+fn in_a_child(bytes: u64, compile: &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Vec<u8>, alyx_runtime::Error> {
+    use alyx_runtime::Error as Runtime;
+    let memory_bytes = bytes.saturating_mul(COMPILER_BYTES_PER_BYTE).saturating_add(COMPILER_BYTES);
+    match child::run(memory_bytes, compile) {
+        Ended::Done(artefact) => Ok(artefact),
+        Ended::Failed(message) => Err(Runtime::Invalid { message, offset: None }),
+        Ended::Crashed => Err(Runtime::CompilerCrashed),
+        Ended::Stopped(stop) => {
+            if let Stop::Error(error) = stop {
+                SERVED.replace(Some(error));
+            }
+            Err(Runtime::Interrupted)
+        }
+        Ended::NotBegun(error) => Err(Runtime::Internal(format!("no process for the compiler: {error}"))),
+    }
+}
+
+/// The runtime's error, or that of Postgres for which compiling was ended.
+fn explain(error: alyx_runtime::Error) -> PgError {
+    if error != alyx_runtime::Error::Interrupted {
+        return Error::from(error).into();
+    }
+    SERVED
+        .take()
+        .or_else(interrupt::raise_pending)
+        .unwrap_or_else(|| PgError::new(SqlState::new(b"57014"), "canceling statement due to user request"))
 }
 
 /// A module ready to run: mapped from the cache, or rebuilt from the catalog's bytes.
@@ -71,7 +109,7 @@ struct LoadError(PgError);
 
 impl From<alyx_runtime::Error> for LoadError {
     fn from(error: alyx_runtime::Error) -> Self {
-        Self(Error::from(error).into())
+        Self(explain(error))
     }
 }
 
@@ -104,6 +142,8 @@ impl From<alyx_runtime::Error> for Error {
                 export: name,
                 callable: vec![format!("this one has type {signature}, an entry point has no parameters")],
             },
+            Runtime::CompilerCrashed => Self::ModuleTooComplex { message },
+            Runtime::Interrupted => Self::Internal(message),
             Runtime::Cache(message) | Runtime::Internal(message) => Self::Internal(message),
         }
     }

@@ -9,6 +9,7 @@ pub mod backend;
 pub mod background;
 pub mod call;
 mod catch;
+pub mod child;
 pub mod clock;
 mod datum;
 mod encoding;

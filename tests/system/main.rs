@@ -2,6 +2,7 @@
 
 mod arguments;
 mod calls;
+mod compiling;
 mod deploy;
 mod deploy_refused;
 mod dump;

@@ -64,6 +64,10 @@ pub enum Error {
     },
     /// The compiled module could not be stored.
     Cache(String),
+    /// Compiling was ended before it was done.
+    Interrupted,
+    /// The compiler crashed, or ran out of memory.
+    CompilerCrashed,
     /// A bug here or in wasmtime.
     Internal(String),
 }
@@ -90,6 +94,8 @@ impl fmt::Display for Error {
                 write!(f, "export \"{name}\" cannot be an entry point: its type is {signature}")
             }
             Self::Cache(message) => write!(f, "could not store compiled module: {message}"),
+            Self::Interrupted => f.write_str("compiling was interrupted"),
+            Self::CompilerCrashed => f.write_str("the compiler crashed or ran out of memory"),
             Self::Internal(message) => write!(f, "WebAssembly runtime failed: {message}"),
         }
     }

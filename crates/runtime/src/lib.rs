@@ -51,7 +51,7 @@ pub use failure::{Failure, Frame, Interrupt, LimitKind};
 pub use host::{Host, HttpReply, LogLevel};
 pub use instance::Instance;
 pub use module::Module;
-pub use runtime::Runtime;
+pub use runtime::{Elsewhere, Runtime};
 pub use settings::{Limits, Settings};
 pub use sha256::Sha256;
 pub use state::Usage;

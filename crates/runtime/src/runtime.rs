@@ -29,6 +29,19 @@ pub struct Runtime<H: Host> {
     /// Counts uses, to find the module that was used longest ago.
     uses: Cell<u64>,
     kernels: KernelPool,
+    elsewhere: Elsewhere,
+}
+
+/// Has compiling done somewhere, given the size of the module in bytes and what compiles it: an embedder's chance to do
+/// it where it can be stopped, and where a crash does no harm.
+///
+/// # Errors
+/// [`Error::Interrupted`], [`Error::CompilerCrashed`], or what compiling fails with as [`Error::Invalid`].
+pub type Elsewhere = fn(u64, &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Vec<u8>, Error>;
+
+/// Compiles right here.
+fn here(_module_bytes: u64, compile: &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Vec<u8>, Error> {
+    compile().map_err(|message| Error::Invalid { message, offset: None })
 }
 
 struct Loaded<H: Host> {
@@ -56,7 +69,14 @@ impl<H: Host> Runtime<H> {
             loaded: RefCell::default(),
             uses: Cell::new(0),
             kernels: KernelPool::default(),
+            elsewhere: here,
         })
+    }
+
+    /// The same runtime with its modules compiled elsewhere.
+    #[must_use]
+    pub fn compiling(self, elsewhere: Elsewhere) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// The handle that makes running guests ask for interrupts.
@@ -169,7 +189,9 @@ impl<H: Host> Runtime<H> {
         if let Some((module, _)) = self.cached(&module.sha256) {
             return Ok(Compiled { module, not_stored: None });
         }
-        let artefact = self.engine.precompile_module(&debug_info::bounded(&module.wasm)?).map_err(refused)?;
+        let wasm = debug_info::bounded(&module.wasm)?;
+        let compile = || self.engine.precompile_module(&wasm).map_err(|error| format!("{error:#}"));
+        let artefact = (self.elsewhere)(u64::try_from(wasm.len()).unwrap_or(u64::MAX), &compile)?;
         let milliseconds = started.elapsed().as_millis();
         tracing::debug!(sha256 = %module.sha256, bytes = artefact.len(), milliseconds, "module compiled");
         let mut not_stored = None;

@@ -91,8 +91,10 @@ fn forms(value: &str) -> BTreeSet<String> {
             let encoded = utf8_percent_encode(&text, set).to_string();
             forms.extend([encoded.replace("%20", "+"), lower_escapes(&encoded), encoded]);
         }
-        let json = serde_json::to_string(&text).unwrap_or_default();
-        forms.extend(json.get(1..json.len().saturating_sub(1)).map(str::to_owned));
+        let once = json(&text);
+        // Quoted by SQL: '…' and E'…'.
+        let doubled = text.replace('\'', "''");
+        forms.extend([json(&once), once, doubled.replace('\\', "\\\\"), doubled]);
     }
     forms.retain(|form| form.len() >= SHORTEST);
     forms
@@ -105,6 +107,12 @@ fn base64(engine: &impl Engine, bytes: &[u8], offset: usize) -> String {
     let encoded = engine.encode(&shifted);
     let (begin, end) = ((offset * 8).div_ceil(6), shifted.len() * 8 / 6);
     encoded.get(begin..end).unwrap_or_default().to_owned()
+}
+
+/// The text inside of a JSON string.
+fn json(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }
 
 /// `%2F` as `%2f`.
@@ -162,6 +170,8 @@ mod tests {
             "p%40ss+w0rd%2F%2B%22%C3%A9%5C".to_owned(),
             SECRET.bytes().map(|byte| format!("%{byte:02X}")).collect(),
             "p@ss w0rd/+\\\"é\\\\".to_owned(),
+            "p@ss w0rd/+\\\\\\\"é\\\\\\\\".to_owned(),
+            "p@ss w0rd/+\"é\\\\".to_owned(),
         ] {
             assert_eq!(redactor().redact(&format!("<{text}>")), "<[secret]>", "{text}");
         }
