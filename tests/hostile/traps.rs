@@ -23,8 +23,7 @@ fn planted(test: &str) -> (Db, String) {
          CREATE FUNCTION mark_pair(text, text) RETURNS text IMMUTABLE LANGUAGE wasm AS 'tell';
          CREATE FUNCTION mark_json(jsonb) RETURNS text VOLATILE LANGUAGE wasm AS 'tell';
          CREATE FUNCTION fire() RETURNS trigger LANGUAGE wasm AS 'tell';
-         CREATE FUNCTION rows(text) RETURNS SETOF int LANGUAGE wasm AS 'tell';
-         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC",
+         CREATE FUNCTION rows(text) RETURNS SETOF int LANGUAGE wasm AS 'tell'",
     );
     (db, mallory)
 }
