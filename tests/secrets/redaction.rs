@@ -167,18 +167,20 @@ fn errors_of_sql_hide_it() {
             ("INSERT INTO unique_values VALUES ($1, 1), ($1, 1)", vec![LAST]),
             ("INSERT INTO unique_values VALUES ($1, 0)", vec![LAST]),
         ] {
-            // JSON within an SQL literal is one disguise over the other.
-            if (name, sql) == ("JSON", "SELECT dynamic($1)") {
+            // JSON within an SQL literal is one disguise over the other, and Postgres shows 64 bytes of a value in a row.
+            if (name, sql) == ("JSON", "SELECT dynamic($1)") || (name != "plain" && sql.ends_with("($1, 0)")) {
                 continue;
             }
             // The last statement failed and the guest traps: the caller gets the statement's error.
             let lines = disguised(expression).query(sql, &params).text('t', "");
             statements.push((format!("{name}: {sql}"), lines.by("leak")));
         }
-        // Spliced into the statement it stands in CONTEXT too.
-        let spliced = format!("SELECT $x${LAST}$x$::int");
-        statements
-            .push((format!("{name}: spliced"), disguised(expression).query(&spliced, &[]).text('t', "").by("leak")));
+        // Spliced into the statement it stands in CONTEXT, and in CONTEXT alone when the error is about something else.
+        for begin in ["SELECT", "SELECT 1 / 0,"] {
+            let spliced = format!("{begin} $x${LAST}$x$::{}", if begin == "SELECT" { "int" } else { "text" });
+            let lines = disguised(expression).query(&spliced, &[]).text('t', "");
+            statements.push((format!("{name}: spliced after {begin}"), lines.by("leak")));
+        }
         let uncaught = json!({"sql": "SELECT $1::text::int", "params": [LAST], "catch": false});
         statements.push((format!("{name}: uncaught"), disguised(expression).line('q', &uncaught).by("leak")));
     }
