@@ -44,14 +44,8 @@ impl Checked {
     /// The same request to where a redirect leads, as the Fetch standard has it: a POST becomes a GET where it always
     /// did, and what another origin may not see stays behind.
     pub(crate) fn redirected(mut self, from: &Origin, status: StatusCode, location: &str) -> Result<Self, FetchError> {
-        // Relative to where we are; written out it has to stand the same checks as what the guest wrote.
-        let written = match self.url.join(location) {
-            Ok(_) if location.bytes().any(|byte| byte <= b' ' || byte == b'\\' || byte == 0x7f) => location,
-            Ok(joined) => &joined.to_string(),
-            Err(_) => location,
-        };
-        self.url =
-            request::url(written).map_err(|error| FetchError { message: format!("redirect: {error}"), ..error })?;
+        self.url = request::url(Some(&self.url), location)
+            .map_err(|error| FetchError { message: format!("redirect: {error}"), ..error })?;
         let becomes_get = match status.as_u16() {
             303 => self.method != Method::HEAD,
             301 | 302 => self.method == Method::POST,

@@ -59,7 +59,7 @@ impl Checked {
         }
         Ok(Self {
             method: method(request.method)?,
-            url: url(request.url)?,
+            url: url(None, request.url)?,
             headers: headers::read(request.headers, limits.header_bytes - request.url.len())?,
             body: request.body.into(),
         })
@@ -84,15 +84,15 @@ fn method(name: &str) -> Result<Method, FetchError> {
     }
 }
 
-/// Reads an absolute URL. What parsers disagree on is refused, not repaired.
-pub(crate) fn url(text: &str) -> Result<Url, FetchError> {
+/// Reads a URL: an absolute one, or one relative to `base`. What parsers disagree on is refused, not repaired.
+pub(crate) fn url(base: Option<&Url>, text: &str) -> Result<Url, FetchError> {
     let malformed = |message: &str| FetchError::new(Kind::Malformed, message);
     if text.bytes().any(|byte| byte <= b' ' || byte == b'\\' || byte == 0x7f) {
         return Err(
             malformed("the URL holds a space, a control character or a backslash").hint("Write it percent-encoded.")
         );
     }
-    Url::parse(text).map_err(|error| malformed(&format!("the URL cannot be read: {error}")))
+    Url::options().base_url(base).parse(text).map_err(|error| malformed(&format!("the URL cannot be read: {error}")))
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
             "http://a%00b/",
             "http://1.2.3.4.5.0x/",
         ] {
-            assert_eq!(url(text).unwrap_err().kind, Kind::Malformed, "{text:?}");
+            assert_eq!(url(None, text).unwrap_err().kind, Kind::Malformed, "{text:?}");
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
         for text in
             ["http://2130706433/", "http://0177.0.0.1/", "http://0x7f.1/", "http://127.1/", "http://%31%32%37.0.0.1/"]
         {
-            assert_eq!(url(text).unwrap().host_str(), Some("127.0.0.1"), "{text}");
+            assert_eq!(url(None, text).unwrap().host_str(), Some("127.0.0.1"), "{text}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The client against a real server on a thread of the test. What needs Postgres, TLS or names is in tests/http.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::disallowed_methods, reason = "no backend here; the server needs threads")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
