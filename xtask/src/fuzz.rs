@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::console::{Console, Step};
+use crate::console::Console;
 use crate::error::{Context, Failure, Result};
 use crate::places::{Places, create_dir};
 

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: all tests of all packages in one `cargo test`, against a fresh server, then format and lints.
+//! `cargo xtask test`: all tests of all packages in one `cargo test`, against a fresh server, then format, lints and a
+//! short run of the fuzzers.
 
 use std::fs;
 use std::process::Command;
@@ -6,6 +7,7 @@ use std::process::Command;
 use crate::cluster::Cluster;
 use crate::console::Console;
 use crate::error::{Context, Failure, Result};
+use crate::fuzz;
 use crate::setup::{self, Ready};
 use crate::tally::Tally;
 
@@ -28,6 +30,7 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
         failures.extend(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))).err());
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         failures.extend(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))).err());
+        failures.extend(fuzz::short(console, &ready.places));
     }
     for failure in &failures {
         console.failure(failure);
