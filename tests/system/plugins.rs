@@ -1,6 +1,6 @@
 //! Plugins that others published, unmodified, deployed and called through SQL.
 
-use alyx_tests::{Db, guest};
+use alyx_tests::{Db, Reply, Web, guest, literal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -57,4 +57,16 @@ fn its_http_requests_are_refused() {
     db.deploy("fetch", &plugin("extism-pdk-1.4.1-http.wasm"), "entrypoint: http_get\n");
     db.run("CREATE FUNCTION f(text) RETURNS text LANGUAGE wasm AS 'fetch:http_get'");
     db.refused(r#"SELECT f('{"url": "http://127.0.0.1/", "headers": {}, "method": "GET"}')"#, "42501");
+}
+
+#[test]
+fn its_http_requests_go_where_the_manifest_allows() {
+    let mut db = Db::new("plugins_http_allowed");
+    let web = Web::new(|request| Reply::text(request.header("x-from").unwrap_or_default()));
+    db.run("SET alyx_functions.http_allowed_networks = '127.0.0.1'");
+    let manifest = format!("entrypoint: http_get\nallowed_hosts: [\"{}\"]\n", web.origin());
+    db.deploy("fetch", &plugin("extism-pdk-1.4.1-http.wasm"), &manifest);
+    db.run("CREATE FUNCTION f(text) RETURNS text LANGUAGE wasm AS 'fetch:http_get'");
+    let request = format!(r#"{{"url": "{}", "headers": {{"X-From": "plugin"}}, "method": "GET"}}"#, web.url("/"));
+    assert_eq!(db.value(&format!("SELECT f({})", literal(&request))), "plugin");
 }
