@@ -174,6 +174,8 @@ impl<H: Host> Instance<H> {
             Err(error) => match outcome::end(state, &error, self.module.instance_slots()) {
                 End::Exit(0) => None,
                 End::Exit(code) => Some(outcome::exited(code)),
+                // No guest frame was there to be traced: the export is an import, passed on as it is.
+                End::Failed(Failure::Internal(message)) => Some(Failure::Trap { message, frames: Vec::new() }),
                 End::Failed(failure) => Some(failure),
             },
         };

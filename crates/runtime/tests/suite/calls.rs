@@ -190,3 +190,10 @@ fn an_hs_init_of_another_type_is_an_export_like_others() {
         assert_eq!(Guest::new(&text).call("f", b""), Ok(None), "{ty}");
     }
 }
+
+#[test]
+fn an_import_that_is_exported_again_fails_like_any_other_function() {
+    let text = r#"(import "extism:host/env" "config_get" (func (param i64) (result i64))) (export "f" (func 0))"#;
+    let failure = Guest::new(text).scalar("f", &[1]).unwrap_err();
+    assert!(matches!(&failure, Failure::Trap { message, .. } if message.contains("invalid handle")), "{failure:?}");
+}
