@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use alyx_secret::{KeyFile, Keys, SHORTEST, Zeroizing};
 
 use super::{deploy, require_language_usage, required};
-use crate::catalog::{Transaction, secrets};
+use crate::catalog::secrets;
 use crate::error::Error;
 use crate::host::{key_file, unreadable, unusable};
 use crate::pg::backend::{Level, report};
@@ -48,15 +48,14 @@ pub(super) fn grant(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let granted = call.scalar(2, crate::pg::Scalar::Bool).is_some_and(|bits| bits != 0);
     deploy::check_name(&name)?;
     secrets::require_owned(&key)?;
-    // Deploying and dropping this function wait for us, or we for them.
-    let (transaction, _) = Transaction::begin(&name)?;
+    // The function may be somebody else's, whose deploys must not wait for us: its row is not locked.
     if !granted {
         secrets::revoke(&key, &name)?;
     } else if !secrets::grant(&key, &name)? {
         let text = format!("function \"{name}\" is not deployed yet; the grant of secret \"{key}\" waits for it");
         report(Level::Warning, &text)?;
     }
-    transaction.announce()?;
+    inval::announce_change()?;
     Ok(Reply::NULL)
 }
 

@@ -179,3 +179,19 @@ fn a_guest_reaches_no_secret_by_sql() {
     let seen = session.value(&Lines::new().query("SELECT s::text AS v FROM alyx.secrets s", &[]).by("thief"));
     assert!(seen.contains("KEY") && !seen.contains("sesame"), "{}", literal(&seen));
 }
+
+#[test]
+fn a_grant_in_an_open_transaction_holds_up_nobodys_deploy() {
+    let mut db = house("ownership_locks");
+    let owner = db.deployer("owner");
+    let stranger = db.deployer("stranger");
+    let mut session = db.session_as(&owner);
+    deploy_script(&mut session, "vault", "");
+    let mut intruder = db.session_as(&stranger);
+    set_secret(&mut intruder, "BAIT", "open sesame");
+    intruder.run("BEGIN; SELECT fn_grant_secret('BAIT', 'vault'); SELECT fn_revoke_secret('BAIT', 'vault')");
+    session.run("SET lock_timeout = '2s'");
+    deploy_script(&mut session, "vault", "description: deployed again");
+    session.run("SELECT fn_drop('vault')");
+    intruder.run("ROLLBACK");
+}
