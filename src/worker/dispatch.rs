@@ -142,7 +142,12 @@ impl Dispatch {
             }
         }
         // By themselves: somebody may hold their rows. The slow poll comes back to what is left.
-        gone.into_iter().try_for_each(|id| super::manager::transaction(|| queue::bury_function(id, None)).map(drop))
+        gone.into_iter().try_for_each(|id| {
+            super::manager::transaction(|| queue::bury_function(id, None))?;
+            // Kept, it would be buried again at each bell, which reads whole tables.
+            self.flows.remove(&id);
+            Ok(())
+        })
     }
 
     fn may_claim_suspect(&self) -> bool {
