@@ -62,15 +62,7 @@ pub(super) fn grant(call: &mut Call<'_>) -> Result<Reply, PgError> {
 /// `_rotate_secret_key()` → how many secrets were encrypted anew. Who may is said by EXECUTE.
 pub(super) fn rotate(_call: &mut Call<'_>) -> Result<Reply, PgError> {
     let sealed = secrets::all()?;
-    let file = key_file();
-    let old = match file.read() {
-        Err(error) if error.kind() == ErrorKind::NotFound && sealed.is_empty() => {
-            report_new(&file)?;
-            file.create()
-        }
-        read => read,
-    };
-    let old = old.map_err(|error| unusable(&error))?;
+    let old = keys()?;
     // All are opened before anything is changed.
     let open = |(key, sealed): (String, Vec<u8>)| match old.open(&key, &sealed) {
         Ok(value) => Ok((key, value)),
@@ -78,7 +70,7 @@ pub(super) fn rotate(_call: &mut Call<'_>) -> Result<Reply, PgError> {
     };
     let values: Vec<(String, Zeroizing<String>)> = sealed.into_iter().map(open).collect::<Result<_, _>>()?;
     // The file is ahead of the table from here on, which does no harm: it holds the old keys as well.
-    let new = in_turn(|| file.rotate())?;
+    let new = in_turn(|| key_file().rotate())?;
     for (key, value) in &values {
         secrets::reseal(key, &seal(&new, key, value)?)?;
     }
