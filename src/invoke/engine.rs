@@ -42,7 +42,10 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
         );
         let ticker = runtime.ticker();
         interrupt::on_tick(move || ticker.tick());
-        transaction::at_end(|_| super::target::end_transaction());
+        transaction::at_end(|_| {
+            super::target::end_transaction();
+            super::leftover::end_transaction();
+        });
         let _ = cell.set(Rc::clone(&runtime));
         Ok(runtime)
     })

@@ -8,6 +8,7 @@ mod enqueue;
 mod event;
 mod failure;
 mod job;
+mod leftover;
 mod target;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -159,6 +160,7 @@ fn walk<T>(
     let watch = Watch::start(target.function.timeout_ms());
     let mut running = target.take(caller, scope)?;
     let ended = call(&mut running)?;
+    leftover::note(running.instance.usage().host_peak_bytes);
     if invocation.is_observed() {
         invocation.guest_ended(used(&running));
     }

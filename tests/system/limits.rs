@@ -237,3 +237,19 @@ fn hundreds_of_deploys_do_not_grow_the_backend_without_end() {
     let grown = db.resident_bytes().saturating_sub(before);
     assert!(grown < 32 << 20, "200 deploys grew the backend by {grown} bytes");
 }
+
+/// The C library keeps freed blocks up to twice the largest it has seen: a session would hold on to tens of megabytes.
+#[test]
+fn memory_of_a_large_call_goes_back_to_the_system() {
+    let mut db = Db::new("limits_give_back");
+    db.deploy("echo", &guest("echo"), "memory: 64mb\n");
+    db.run("CREATE FUNCTION echo_text(text) RETURNS text LANGUAGE wasm AS 'echo'");
+    assert_eq!(db.value("SELECT length(echo_text('warm'))"), "4");
+    let before = db.resident_bytes();
+    for megabytes in [20, 15, 12, 9, 6, 15, 3] {
+        let bytes = (megabytes * 1_000_000).to_string();
+        assert_eq!(db.value(&format!("SELECT length(echo_text(repeat('x', {bytes})))")), bytes);
+    }
+    let grown = db.resident_bytes().saturating_sub(before);
+    assert!(grown < 4 << 20, "{grown} bytes are left of calls that are over");
+}

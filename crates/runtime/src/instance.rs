@@ -137,7 +137,11 @@ impl<H: Host> Instance<H> {
     /// What the last call used.
     pub fn usage(&self) -> Usage {
         let state = self.store.data();
-        Usage { memory_peak_bytes: state.meter.peak_bytes(), ..state.usage }
+        Usage {
+            memory_peak_bytes: state.meter.peak_bytes(),
+            host_peak_bytes: state.meter.host_peak_bytes(),
+            ..state.usage
+        }
     }
 
     /// False after a trap, a limit, an interrupt, an exit or a failed host function: drop it then.

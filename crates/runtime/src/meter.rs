@@ -28,6 +28,7 @@ pub(crate) struct Meter {
     variable_bytes: u64,
     table_elements: u64,
     peak_bytes: u64,
+    host_peak_bytes: u64,
     exceeded: Option<LimitKind>,
 }
 
@@ -42,6 +43,7 @@ impl Meter {
             variable_bytes: 0,
             table_elements: 0,
             peak_bytes: 0,
+            host_peak_bytes: 0,
             exceeded: None,
         }
     }
@@ -54,13 +56,13 @@ impl Meter {
     /// Enters what the kernel holds now.
     pub(crate) fn set_kernel(&mut self, bytes: u64) {
         self.kernel_bytes = bytes;
-        self.peak_bytes = self.peak_bytes.max(self.held());
+        self.note_host_bytes();
     }
 
     /// Enters what the variables hold now.
     pub(crate) fn set_variables(&mut self, bytes: u64) {
         self.variable_bytes = bytes;
-        self.peak_bytes = self.peak_bytes.max(self.held());
+        self.note_host_bytes();
     }
 
     /// Most bytes held since [`begin`](Self::begin).
@@ -68,9 +70,20 @@ impl Meter {
         self.peak_bytes
     }
 
+    /// Most bytes of blocks and variables held since [`begin`](Self::begin): what the process allocated for the guest.
+    pub(crate) fn host_peak_bytes(&self) -> u64 {
+        self.host_peak_bytes
+    }
+
     /// Starts a new measurement.
     pub(crate) fn begin(&mut self) {
         self.peak_bytes = self.held();
+        self.host_peak_bytes = self.kernel_bytes.saturating_add(self.variable_bytes);
+    }
+
+    fn note_host_bytes(&mut self) {
+        self.peak_bytes = self.peak_bytes.max(self.held());
+        self.host_peak_bytes = self.host_peak_bytes.max(self.kernel_bytes.saturating_add(self.variable_bytes));
     }
 
     /// The limit that the limiter refused to pass, with its value.
