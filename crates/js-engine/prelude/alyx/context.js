@@ -2,21 +2,10 @@
 
 import { engine, isBytes, outputBytes } from "./host.js";
 import { asyncDb, syncDb } from "./db.js";
-import { event, hasEvent, input } from "./invocation.js";
+import { event, hasEvent, input, replaceRow, rowOf, settleAs } from "./invocation.js";
 import { asyncKv, enqueue, env, invoke, log, raise, syncKv } from "./powers.js";
-import { copyRow } from "./row.js";
-
-/** Where a context keeps what its outcome depends on; not for user code. */
-export const STATE = Symbol("alyx.state");
 
 const SKIP = Object.freeze({ skip: true });
-
-class State {
-  row = undefined;
-  hasRow = false;
-  isSkipped = false;
-  hasOutput = false;
-}
 
 class Facts {
   get input() { return input(); }
@@ -33,26 +22,12 @@ class Facts {
 }
 
 export class Context extends Facts {
-  [STATE] = undefined;
-
   get http() { return hasEvent() ? event().http : undefined; }
   get schedule() { return hasEvent() ? event().schedule : undefined; }
   get database() { return hasEvent() ? event().database : undefined; }
 
-  get row() {
-    const state = (this[STATE] ??= new State());
-    if (!state.hasRow) {
-      const stored = this.database?.new;
-      state.row = stored === undefined || stored === null ? undefined : copyRow(stored);
-      state.hasRow = true;
-    }
-    return state.row;
-  }
-  set row(row) {
-    const state = (this[STATE] ??= new State());
-    state.row = row;
-    state.hasRow = true;
-  }
+  get row() { return hasEvent() ? rowOf() : undefined; }
+  set row(row) { replaceRow(row); }
   get old() { return this.database?.old ?? undefined; }
   get rows() { return this.database?.new_rows ?? undefined; }
   get oldRows() { return this.database?.old_rows ?? undefined; }
@@ -64,14 +39,14 @@ export class Context extends Facts {
   raise(error, fields) { return raise(error, fields); }
 
   skip() {
-    (this[STATE] ??= new State()).isSkipped = true;
+    settleAs("skip");
     return SKIP;
   }
   output(value) {
     if (typeof value === "string") engine.outputText(value);
     else if (isBytes(value)) outputBytes(value);
     else throw new TypeError("ctx.output takes text or bytes; what a handler returns is written as JSON");
-    (this[STATE] ??= new State()).hasOutput = true;
+    settleAs("output");
   }
 }
 

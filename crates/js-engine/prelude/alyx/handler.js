@@ -1,10 +1,9 @@
 // `handler(fn)`: an export that gets a context and whose result becomes the outcome. The hot path of every function.
 
 import { engine, isBytes, outputBytes } from "./host.js";
-import { Context, STATE } from "./context.js";
+import { Context } from "./context.js";
 import { isPromise } from "./db.js";
-import { event, hasEvent } from "./invocation.js";
-import { canChange, changes } from "./row.js";
+import { hasEvent, outcome } from "./invocation.js";
 
 /** The member of an exported function that runs it; see dispatch.js. */
 export const RUN = Symbol("alyx.run");
@@ -18,29 +17,16 @@ export function handler(fn) {
 }
 
 export function runHandler(fn) {
-  const ctx = new Context();
-  const result = fn(ctx);
-  return isPromise(result) ? result.then((value) => finish(ctx, value)) : finish(ctx, result);
+  const result = fn(new Context());
+  return isPromise(result) ? result.then(finish) : finish(result);
 }
 
 /** Writes the outcome; the exit code, or a promise of it. */
-function finish(ctx, value) {
-  const state = ctx[STATE];
-  if (state !== undefined) {
-    if (state.hasOutput) return 0;
-    if (state.isSkipped) return output({ skip: true });
-    if (state.hasRow && (value === undefined || value === null || value === state.row)) return outputRow(state.row);
-  }
+function finish(value) {
+  const settled = outcome(value);
   // An event without an outcome needs no output at all.
-  if (value === undefined) return hasEvent() ? 0 : output(null);
-  return output(value);
-}
-
-function outputRow(row) {
-  const database = event().database;
-  if (database === undefined || row === undefined || row === null || !canChange(database)) return 0;
-  const changed = changes(database.new ?? {}, row);
-  return changed === undefined ? 0 : output({ row: changed });
+  if (settled === undefined) return 0;
+  return output(settled);
 }
 
 function output(value) {

@@ -3,17 +3,26 @@
 
 import { ask, engine, forget } from "./host.js";
 import { forgetTransactions } from "./db.js";
+import { canChange, changes, remember } from "./row.js";
 
 let isEvent = false;
 let inputValue;
 let facts;
 let environment = null;
+/** The row that a trigger's function has, and what it was before. */
+let row;
+let rowBefore;
+/** `skip` or `output`, when the function has said what becomes of it. */
+let settled;
 
 export function begin(hasEvent) {
   isEvent = hasEvent;
   inputValue = undefined;
   facts = undefined;
   environment = null;
+  row = undefined;
+  rowBefore = undefined;
+  settled = undefined;
   forget();
   forgetTransactions();
 }
@@ -75,4 +84,34 @@ export function variable(name) {
     environment.set(name, value);
   }
   return value;
+}
+
+/** The new row of a trigger, which may be changed; undefined where there is none. */
+export function rowOf() {
+  if (rowBefore === undefined) {
+    const stored = read().database?.new ?? undefined;
+    if (stored === undefined) return row;
+    rowBefore = remember(stored);
+    row = stored;
+  }
+  return row;
+}
+
+export function replaceRow(other) {
+  rowOf();
+  row = other;
+}
+
+export function settleAs(how) {
+  settled = how;
+}
+
+/** What goes out for what a handler returned; undefined when nothing has to. */
+export function outcome(value) {
+  if (settled !== undefined) return settled === "skip" ? { skip: true } : undefined;
+  if (!isEvent) return value === undefined ? null : value;
+  if (rowBefore === undefined || (value !== undefined && value !== null && value !== row)) return value;
+  if (typeof row !== "object" || row === null || !canChange(read().database)) return undefined;
+  const changed = changes(rowBefore, row);
+  return changed === undefined ? undefined : { row: changed };
 }

@@ -6,7 +6,7 @@ import { RUN } from "./handler.js";
 import { isPromise } from "./db.js";
 import { event } from "./invocation.js";
 import { startSet, takeSet } from "./plv8.js";
-import { canChange, changes, copyRow } from "./row.js";
+import { canChange, changes, remember } from "./row.js";
 import { bindable, fromBytea } from "./values.js";
 
 export function sql(spec, fn) {
@@ -34,12 +34,13 @@ const KINDS = {
   },
   trigger(prepared) {
     const { database } = event();
-    const row = database.new === undefined || database.new === null ? undefined : copyRow(database.new);
+    const row = database.new ?? undefined;
+    const before = row === undefined ? undefined : remember(row);
     const result = prepared.fn(
       row, database.old ?? undefined, database.op, database.trigger, database.timing, database.level, database.relid,
       database.table, database.schema, database.args ?? [], database.new_rows, database.old_rows,
     );
-    return isPromise(result) ? result.then((value) => outcome(database, row, value)) : outcome(database, row, result);
+    return isPromise(result) ? result.then((value) => outcome(database, row, before, value)) : outcome(database, row, before, result);
   },
   event_trigger(prepared) {
     const { database } = event();
@@ -54,7 +55,7 @@ function readArguments() {
 }
 
 /** plv8's rule: null drops the row, nothing keeps NEW as it was left, an object is the row. */
-function outcome(database, row, value) {
+function outcome(database, row, before, value) {
   if (!canChange(database)) return 0;
   if (value === null) {
     engine.outputJson({ skip: true });
@@ -66,7 +67,7 @@ function outcome(database, row, value) {
   if (typeof result !== "object" || Array.isArray(result)) {
     throw new TypeError(`a trigger function returns a row, null or nothing, not ${Array.isArray(result) ? "an array" : `a ${typeof result}`}`);
   }
-  const changed = changes(database.new ?? {}, result);
+  const changed = changes(before, result);
   if (changed !== undefined) engine.outputJson({ row: changed });
   return 0;
 }
