@@ -1,0 +1,36 @@
+//! `alyx functions`: what is deployed.
+
+use clap::Args;
+
+use super::{connected, show};
+use crate::cli::Global;
+use crate::problem::Result;
+use crate::terminal::Terminal;
+
+/// List the functions that this role owns
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alyx functions\n  alyx functions --json")]
+pub(crate) struct Functions {}
+
+/// Reads the view.
+pub(crate) fn run(_: &Functions, global: &Global, terminal: &Terminal) -> Result<()> {
+    let sql =
+        "SELECT f.name, f.version, f.schema, f.owner, f.export, f.sha256, left(f.sha256, 12) AS hash, f.module_bytes,
+                      f.paused, f.deployed_by, f.deployed_at, to_char(f.deployed_at, 'YYYY-MM-DD HH24:MI') AS deployed,
+                      (SELECT count(*) FROM alyx.hooks h WHERE h.function = f.name) AS hooks
+                 FROM alyx.functions f ORDER BY f.name";
+    let rows = connected(global)?.rows("cannot list the functions", sql, &[])?;
+    let columns = [
+        ("NAME", "name"),
+        ("VERSION", "version"),
+        ("SCHEMA", "schema"),
+        ("OWNER", "owner"),
+        ("MODULE", "hash"),
+        ("BYTES", "module_bytes"),
+        ("HOOKS", "hooks"),
+        ("PAUSED", "paused"),
+        ("DEPLOYED", "deployed"),
+    ];
+    show::rows(terminal, &columns, &rows, "no functions: \"alyx deploy\" brings some");
+    Ok(())
+}

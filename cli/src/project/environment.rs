@@ -1,0 +1,60 @@
+//! Values for `${VAR}`: the process's environment, then the function folder's `.env`, then the current folder's.
+//! Values never reach the process's own environment, so that they do not leak into builds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::problem::{OnPath, Problem, Result};
+
+/// Names and values.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Environment {
+    files: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// The current folder's `.env`.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub(crate) fn load() -> Result<Self> {
+        let mut environment = Self::default();
+        environment.add(Path::new(".env"))?;
+        Ok(environment)
+    }
+
+    /// The same with the `.env` of a function folder over it.
+    pub(crate) fn with(&self, dir: &Path) -> Result<Self> {
+        let mut environment = self.clone();
+        environment.add(&dir.join(".env"))?;
+        Ok(environment)
+    }
+
+    /// Of these values only.
+    #[cfg(test)]
+    pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
+        Self { files: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
+    }
+
+    /// A value, if there is one.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().or_else(|| self.files.get(name).cloned())
+    }
+
+    fn add(&mut self, path: &Path) -> Result<()> {
+        if !path.is_file() {
+            return Ok(());
+        }
+        // Read first: a file that may not be read is another error than one with a bad line.
+        let bytes = std::fs::read(path).on("read", path)?;
+        for pair in dotenvy::from_read_iter(bytes.as_slice()) {
+            let (name, value) = pair.map_err(|error| {
+                Problem::usage(format!("{} is not in the form NAME=value", path.display()))
+                    .why(error)
+                    .next("Put values with spaces or special characters in quotes.")
+            })?;
+            self.files.insert(name, value);
+        }
+        Ok(())
+    }
+}

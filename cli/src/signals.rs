@@ -1,0 +1,88 @@
+//! Ctrl-C and its relatives: whatever the command was doing, the processes that it started end with it.
+//!
+//! Builds run in process groups of their own, so that the terminal's Ctrl-C does not reach them and a whole tree of
+//! compilers can be ended at once. The list of groups is here; a signal ends them and then the process, or, where a command
+//! has something to put in order (`alyx dev`), tells it to stop. A second signal does not wait.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, PoisonError};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::problem::{Problem, Result};
+
+static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+static STOP: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
+
+/// Starts to listen.
+///
+/// # Errors
+/// The system takes no handlers.
+pub(crate) fn watch() -> Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|error| Problem::failed("cannot listen for signals").why(error))?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let mut told = false;
+            for signal in &mut signals {
+                end_groups(if told { "KILL" } else { "TERM" });
+                let stop = STOP.lock().unwrap_or_else(PoisonError::into_inner);
+                match stop.as_ref() {
+                    Some(stop) if !told => stop(),
+                    // 128 and the signal's number is what shells report for a process that a signal ended.
+                    _ => std::process::exit(128 + signal),
+                }
+                told = true;
+            }
+        })
+        .map_err(|error| Problem::failed("cannot start a thread").why(error))?;
+    Ok(())
+}
+
+/// From now on a first signal sends `event` instead of ending the process.
+pub(crate) fn notify<T: Send + Clone + 'static>(sender: Sender<T>, event: T) {
+    let stop = move || drop(sender.send(event.clone()));
+    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(stop));
+}
+
+/// A process group that ends when this process is told to; forgotten when dropped.
+pub(crate) struct Group(u32);
+
+impl Group {
+    /// The group that a child leads.
+    pub(crate) fn of(child: &std::process::Child) -> Self {
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).insert(child.id());
+        Self(child.id())
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// Ends one group, compilers and their children.
+pub(crate) fn end_group(id: u32, signal: &str) {
+    // The shell's own `kill` takes negative numbers everywhere, and needs no unsafe call here.
+    let script = "kill -s \"$0\" -- \"-$1\"";
+    let mut kill = Command::new("/bin/sh");
+    kill.args(["-c", script, signal, &id.to_string()]);
+    let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+}
+
+fn end_groups(signal: &str) {
+    let groups: Vec<u32> = GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+    for id in groups {
+        end_group(id, signal);
+    }
+}
