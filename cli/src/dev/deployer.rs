@@ -74,9 +74,8 @@ fn deploy(
     };
     let mut attempt = || -> Result<Deploy> {
         let mark = (ready.sha256.clone(), ready.manifest.clone());
-        let version = 0;
         if done.get(&folder.dir) == Some(&mark) {
-            return Ok(Deploy { version, changed: false });
+            return Ok(Deploy { version: None, changed: false });
         }
         if database.is_none() {
             *database = Some(database::connect(address)?);
@@ -84,7 +83,7 @@ fn deploy(
         let Some(database) = database else { return Err(Problem::failed("there is no connection")) };
         let deployed = database.transaction(|transaction, schema| database::deploy(transaction, schema, &ready))?;
         done.insert(folder.dir.clone(), mark);
-        Ok(Deploy { version: deployed.version, changed: deployed.changed })
+        Ok(Deploy { version: Some(deployed.version), changed: deployed.changed })
     };
     let result = attempt();
     (ready.name, result)

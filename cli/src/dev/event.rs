@@ -33,6 +33,7 @@ pub(crate) enum Event {
 /// What a deploy did.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deploy {
-    pub(crate) version: i32,
+    /// Its number; none when the database was not even asked, because nothing is new.
+    pub(crate) version: Option<i32>,
     pub(crate) changed: bool,
 }

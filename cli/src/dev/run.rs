@@ -276,12 +276,13 @@ impl Dev<'_> {
     fn deployed(&mut self, dir: &Path, name: &str, result: Result<Deploy>, took: Duration) {
         let Some(unit) = self.units.get_mut(dir) else { return };
         match result {
-            Ok(Deploy { version, changed: true }) => {
+            Ok(Deploy { version: Some(version), changed: true }) => {
                 unit.complaint = None;
                 let text = format!("{} version {version} in {} ms", paint(GOOD, "deployed"), took.as_millis());
                 self.tell("deployed", name, &json!({"version": version, "milliseconds": millis(took)}), text);
             }
-            Ok(Deploy { changed: false, .. }) => {
+            Ok(Deploy { version: None, .. }) => unit.complaint = None,
+            Ok(Deploy { .. }) => {
                 unit.complaint = None;
                 self.tell("unchanged", name, &json!({}), paint(FAINT, "unchanged"));
             }

@@ -65,13 +65,14 @@ pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Filled
     for scalar in scalars {
         let replaced = replace(&scalar.text, &value, &mut filled);
         let end = scalar.start.saturating_add(scalar.length);
-        let Some(written) = masked.get(scalar.start..end) else { continue };
+        let start = block_start(&masked, scalar.start).unwrap_or(scalar.start);
+        let Some(written) = masked.get(start..end) else { continue };
         let plain = !written.starts_with(['"', '\'', '|', '>']);
         let literal = plain && (is_whole_number(&replaced) || replaced == "true" || replaced == "false");
         let quoted = if literal { replaced } else { Value::String(replaced).to_string() };
         // A block of several lines keeps their number.
         let lines = written.matches('\n').count();
-        new_text.replace_range(scalar.start..end, &(quoted + &"\n".repeat(lines)));
+        new_text.replace_range(start..end, &(quoted + &"\n".repeat(lines)));
     }
     filled.text = reveal(&new_text);
     filled.used.sort();
@@ -97,6 +98,15 @@ fn replace(text: &str, value: &impl Fn(&str) -> Option<String>, filled: &mut Fil
         rest = tail;
     }
     out + rest
+}
+
+/// Where a block scalar (`|`, `>`) begins: its span leaves out the line with the sign.
+fn block_start(text: &str, content: usize) -> Option<usize> {
+    let head = text.get(..content)?;
+    let line_end = head.trim_end_matches([' ', '\t']).strip_suffix('\n')?.trim_end();
+    let before = line_end.trim_end_matches(['+', '-']).trim_end_matches(|c: char| c.is_ascii_digit());
+    let sign = before.strip_suffix(['|', '>'])?;
+    sign.ends_with(' ').then_some(sign.len())
 }
 
 /// A number that YAML, JSON and its author write alike.
@@ -263,7 +273,7 @@ mod tests {
 
     #[test]
     fn all_missing_names_are_told_and_the_rest_is_left_alone() {
-        let filled = fill("env: {A: ${X}, B: \"${Y} ${X}\", C: $5, D: '${', E: ${1}}", value);
+        let filled = fill("env: {A: ${X}, B: \"${Y} ${X}\", C: $5, D: '${', E: '${1}'}", value);
         assert_eq!(filled.missing.into_iter().collect::<Vec<_>>(), ["X", "Y"]);
         assert_eq!(fill("a: b: c ${X}", value).text, "a: b: c ${X}");
         assert_eq!(fill("timeout: 5s", value).text, "timeout: 5s");
