@@ -86,7 +86,7 @@ fn versions_and_rollback() {
     assert_eq!(shop.json(&["rollback", "one", "2"])["version"], json!(2));
     assert_eq!(shop.json(&["functions"])[0]["version"], json!(2));
     shop.run(&["rollback", "one", "9"]).says(5, &["[42883]"]);
-    shop.run(&["versions", "nobody"]).says(5, &["nobody", "alyx functions"]);
+    shop.run(&["versions", "nobody"]).says(5, &["nobody", "alyx.functions"]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn jobs_logs_and_stats_of_a_server_that_preloads() {
     let mut db = Db::on(cluster.server().clone(), "cli_jobs");
     let shop = Workshop::with("jobs", &db);
     assert_eq!(shop.json(&["jobs"]), json!([]));
-    db.deploy("fails", &guest("fail"), "retry: { attempts: 1 }\n");
+    db.deploy("fails", &guest("fail"), "entrypoint: error_and_code\nretry: { attempts: 1 }\n");
     db.run("SELECT fn_enqueue('fails')");
     wait_until("the job is dead", || db.value("SELECT count(*) FROM alyx.dead_jobs") == "1");
     let dead = shop.json(&["jobs", "--dead"]);
@@ -168,7 +168,7 @@ fn completions_and_help_need_no_database() {
         assert!(shop.run(&["completions", shell]).ok().out.contains("rollback"), "{shell}");
     }
     let help = shop.run(&["--help"]).ok().out;
-    assert!(help.contains("Exit codes:") && !help.contains("serve"), "{help}");
+    assert!(help.contains("Exit codes:") && !help.contains("  serve "), "{help}");
     assert!(shop.run(&["deploy", "--help"]).ok().out.contains("Examples:"));
     let doctor = shop.json(&["doctor"]);
     assert_eq!(doctor["ok"], json!(true));

@@ -172,7 +172,7 @@ fn the_database_goes_away_and_comes_back() {
     wait_until("the last edit is live", || answer() == "13");
     // And its logs are followed again.
     let _ = cluster.server().session(db.name()).attempt("SELECT fn_invoke('one'), fn_invoke('nobody')");
-    cluster.server().session(db.name()).deploy("fails", &alyx_tests::guest("fail"), "");
+    cluster.server().session(db.name()).deploy("fails", &alyx_tests::guest("fail"), "entrypoint: error_and_code\n");
     std::thread::sleep(Duration::from_millis(1500));
     let _ = cluster.server().session(db.name()).attempt("SELECT fn_invoke('fails')");
     let log = dev.wait("log", "");

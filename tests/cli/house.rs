@@ -157,6 +157,12 @@ impl Dev {
         self.events.try_iter().collect()
     }
 
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Ctrl-C; returns the exit code.
     pub fn stop(&mut self) -> i32 {
         interrupt(&self.child);

@@ -20,7 +20,11 @@ fn it_starts_from_nothing_is_stopped_and_keeps_its_data() {
     assert_eq!(answer, "11");
     // The port asks for the password.
     let (front, _) = url.split_once(':').and_then(|(_, rest)| rest.split_once(':')).unwrap();
-    assert!(connect(&url.replace(url.split('@').next().unwrap(), &format!("postgres:{front}:wrong"))).is_err());
+    let wrong = url.replace(url.split('@').next().unwrap(), &format!("postgres:{front}:wrong"));
+    shop.run(&["functions", "--database-url", &wrong]).says(4, &["[28P01]", "Check user and password"]);
+    shop.run(&["functions", "--database-url", url]).ok();
+    let secure = format!("{url}?sslmode=require");
+    shop.run(&["functions", "--database-url", &secure]).says(4, &["TLS"]);
     // Other commands in the folder find it.
     assert_eq!(shop.json(&["invoke", "one"])["output"], 11);
     // A second one uses the first's, and leaves it running.
@@ -43,10 +47,16 @@ fn it_starts_from_nothing_is_stopped_and_keeps_its_data() {
     let mut dev = shop.dev(&["--pg-bin", &bin]);
     let server = dev.wait("server", "");
     dev.wait("deployed", "one");
+    // One that is killed leaves its server behind; the next one stops it.
+    dev.kill();
+    let mut dev = shop.dev(&["--pg-bin", &bin]);
+    assert_eq!(dev.wait("server", "")["url"], server["url"]);
+    dev.wait("unchanged", "one");
     let mut client = connect(server["url"].as_str().unwrap()).unwrap();
     assert_eq!(client.query_one("SELECT a FROM kept", &[]).unwrap().get::<_, i32>(0), 7);
     drop(client);
     assert_eq!(dev.stop(), 0);
+    assert!(!pid_file.exists(), "the server runs on");
 }
 
 #[test]

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 fn calls_that_cannot_be() {
     let mut db = Db::new("cli_wrong_calls");
     let shop = Workshop::with("wrong", &db);
-    db.deploy_guest("fail");
+    db.deploy("fail", &alyx_tests::guest("fail"), "entrypoint: error_and_code\n");
     shop.run(&["invoke", "nobody"]).says(5, &["error: cannot call \"nobody\"", "why:", "do:", "[42883]"]);
     shop.run(&["invoke", "fail", "{bad: json}"]).says(2, &["is not JSON", "{bad: json}", "single quotes"]);
     shop.run(&["invoke", "fail", "@missing.json"]).says(2, &["missing.json"]);
     shop.run(&["invoke", "fail", "--role", "no_such_role"]).says(5, &["no_such_role"]);
-    shop.run(&["invoke", "fail"]).says(5, &["[38000]", "alyx function \"fail\""]);
+    shop.run(&["invoke", "fail"]).says(5, &["[38000]", "the cat is out", "alyx function \"fail\""]);
     let json = shop.run(&["invoke", "nobody", "--json"]);
     assert_eq!((json.code, json.err.as_str()), (5, ""));
     assert_eq!((&json.json()["error"]["sqlstate"], &json.json()["error"]["exit_code"]), (&"42883".into(), &5.into()));

@@ -52,8 +52,11 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<()> {
 
 /// The address from the option, the environment or `.env`, when one is given.
 pub(crate) fn given_address(global: &Global) -> Result<Option<Address>> {
-    let given =
-        global.database_url.clone().or(Environment::load()?.get("DATABASE_URL")).filter(|text| !text.trim().is_empty());
+    let filled = |text: &String| !text.trim().is_empty();
+    let given = match global.database_url.clone().filter(filled) {
+        Some(text) => Some(text),
+        None => Environment::load()?.get("DATABASE_URL").filter(filled),
+    };
     given.map(|text| Address::parse(&text)).transpose()
 }
 

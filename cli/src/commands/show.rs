@@ -31,7 +31,7 @@ pub(crate) fn cell(value: Option<&Value>) -> String {
 pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1024 => format!("{count} B"),
-        1024..1_048_576 => format!("{}.{} kB", count >> 10, (count & 1023) * 10 >> 10),
-        _ => format!("{}.{} MB", count >> 20, (count & 1_048_575) * 10 >> 20),
+        1024..1_048_576 => format!("{}.{} kB", count >> 10, ((count & 1023) * 10) >> 10),
+        _ => format!("{}.{} MB", count >> 20, ((count & 1_048_575) * 10) >> 20),
     }
 }

@@ -62,7 +62,7 @@ fn walk(path: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
 fn in_units(path: &str, value: &Value) -> (String, String) {
     let number = value.as_u64();
     let scaled = |number: u64, units: &[(u64, &str)]| {
-        let fits = units.iter().find(|(size, _)| number % size == 0 && number > 0);
+        let fits = units.iter().find(|(size, _)| number > 0 && number.is_multiple_of(*size));
         fits.map_or_else(|| number.to_string(), |(size, unit)| format!("{}{unit}", number / size))
     };
     match (path.strip_suffix("_ms"), path.strip_suffix("_bytes"), number) {

@@ -69,7 +69,9 @@ impl Private {
     pub(crate) fn ensure(&mut self) -> Result<()> {
         if let Some(port) = running_port(&self.data()) {
             self.port = port;
-            return Ok(());
+            // Whoever started it may have been killed; then it is for us to stop.
+            self.ours = self.ours || !self.keeper_lives();
+            return self.keep();
         }
         // Left by a crash, it may name a process that has nothing to do with it, and would keep the server from starting.
         let _ = fs::remove_file(self.data().join("postmaster.pid"));
@@ -96,7 +98,24 @@ impl Private {
                 .next(format!("Read {}; to begin anew, delete .alyx/postgres.", log.display())));
         }
         self.ours = true;
-        Ok(())
+        self.keep()
+    }
+
+    /// Notes that this process is the one to stop the server, if it is.
+    fn keep(&self) -> Result<()> {
+        let keeper = self.base.join("keeper");
+        if self.ours { fs::write(&keeper, std::process::id().to_string()).on("write", &keeper) } else { Ok(()) }
+    }
+
+    /// Whether the process that is to stop the server is there: of that number, and this program.
+    fn keeper_lives(&self) -> bool {
+        let program = |pid: &str| {
+            let exe = fs::read_link(format!("/proc/{}/exe", pid.trim())).ok()?;
+            // A program that was built anew since it was started is called "alyx (deleted)".
+            Some(exe.file_name()?.to_string_lossy().trim_end_matches(" (deleted)").to_owned())
+        };
+        let keeper = fs::read_to_string(self.base.join("keeper")).unwrap_or_default();
+        program(&keeper).is_some_and(|name| Some(name) == program("self"))
     }
 
     /// Stops it, when this process started it.
@@ -141,13 +160,16 @@ impl Private {
         let mut initdb = self.account.command(&self.program("initdb"));
         initdb.args(["--username", USER, "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]);
         initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile"]).arg(&password);
-        let output = initdb.arg("--pgdata").arg(self.data()).output().on("start", &self.program("initdb"))?;
+        // Moved to its place when it is whole: one that was interrupted must not pass for a server's data.
+        let draft = self.base.join("data.new");
+        let _ = fs::remove_dir_all(&draft);
+        let output = initdb.arg("--pgdata").arg(&draft).output().on("start", &self.program("initdb"))?;
         if !output.status.success() {
-            let _ = fs::remove_dir_all(self.data());
+            let _ = fs::remove_dir_all(&draft);
             return Err(Problem::failed("initdb could not make the private server")
                 .why(String::from_utf8_lossy(&output.stderr).trim()));
         }
-        Ok(())
+        fs::rename(&draft, self.data()).on("make", &self.data())
     }
 
     fn make_database(&self) -> Result<()> {
