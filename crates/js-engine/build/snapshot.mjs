@@ -1,0 +1,58 @@
+// Starts the engine once and writes its memory into the module: whoever instantiates it finds the prelude evaluated.
+
+import { bytesOf, differences, sections, signed, string, unsigned } from "./wasm.mjs";
+import { initialisingHost } from "./host.mjs";
+
+/** Exports that only a build needs. */
+const BUILD_ONLY = new Set(["_initialize", "alyx_init"]);
+const [EXPORTS, MEMORY, DATA, DATA_COUNT, CUSTOM] = [7, 5, 11, 12, 0];
+
+export function snapshot(raw) {
+  const host = initialisingHost();
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(raw), host.imports);
+  host.memory = exports.memory;
+  exports._initialize?.();
+  try {
+    exports.alyx_init();
+  } catch (error) {
+    throw new Error(`the engine does not start: ${error.message}\n${host.error}\n${host.printed}`);
+  }
+  const image = new Uint8Array(exports.memory.buffer);
+  const out = [Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])];
+  for (const { id, body } of sections(raw)) {
+    if (id === DATA_COUNT || id === CUSTOM) continue;
+    const written = id === MEMORY ? bytesOf(1, 0, unsigned(image.length / 65536)) : id === DATA ? data(image) : id === EXPORTS ? kept(body) : body;
+    out.push(bytesOf(id, unsigned(written.length)), written);
+  }
+  return Buffer.concat(out);
+}
+
+/** Active segments for all that is not zero. */
+function data(image) {
+  const runs = differences(new Uint8Array(0), image);
+  const segments = runs.map(([begin, end]) => Buffer.concat([bytesOf(0, 0x41, signed(begin), 0x0b, unsigned(end - begin)), image.subarray(begin, end)]));
+  return Buffer.concat([bytesOf(unsigned(runs.length)), ...segments]);
+}
+
+function kept(body) {
+  let at = 0;
+  const number = () => {
+    let [value, scale] = [0, 1];
+    for (;;) {
+      const byte = body[at++];
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
+  };
+  const entries = [];
+  for (let left = number(); left > 0; left--) {
+    const length = number();
+    const name = Buffer.from(body.subarray(at, at + length)).toString();
+    at += length;
+    const kind = body[at++];
+    entries.push({ name, kind, index: number() });
+  }
+  const shown = entries.filter(({ name }) => !BUILD_ONLY.has(name));
+  return bytesOf(unsigned(shown.length), ...shown.map(({ name, kind, index }) => [...string(name), kind, ...unsigned(index)]));
+}
