@@ -78,7 +78,7 @@ function stamp(prelude) {
   return hash.digest("hex");
 }
 
-function compile(sources, prelude) {
+function compile(sources) {
   const work = join(OUT, "work");
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
@@ -92,16 +92,11 @@ function compile(sources, prelude) {
   const patched = quickjs.replace(/(static void update_stack_limit[\s\S]*?)#if defined\(__wasi__\)/, "$1#if 0");
   if (patched === quickjs) throw new Error("quickjs.c has no update_stack_limit as it was known: look at the patch in build.mjs");
   writeFileSync(join(work, "quickjs.c"), patched);
-  const bytes = Buffer.from(prelude);
-  writeFileSync(
-    join(work, "prelude.c"),
-    `#include <stddef.h>\nconst char prelude[] = {${[...bytes].join(",")},0};\nconst size_t prelude_length = ${bytes.length};\n`,
-  );
   const object = (name, output, ...flags) =>
     run("clang", [...STANDARD, "-DMBEDTLS_CONFIG_FILE=\"hash_config.h\"", "-I.", ...flags, "-c", `${name}.c`, "-o", output], { cwd: work });
-  for (const name of [...QUICKJS, ...HASHES, ...ENGINE, "prelude"]) object(name, `${name}.o`);
+  for (const name of [...QUICKJS, ...HASHES, ...ENGINE]) object(name, `${name}.o`);
   for (const name of ENGINE) object(name, `${name}.standalone.o`, "-DALYX_STANDALONE");
-  const common = [...QUICKJS, ...HASHES, "prelude"].map((name) => `${name}.o`);
+  const common = [...QUICKJS, ...HASHES].map((name) => `${name}.o`);
   const link = (output, objects) => run("clang", [...LINK, ...objects, "-o", output], { cwd: work });
   link("shared.wasm", [...common, ...ENGINE.map((name) => `${name}.o`)]);
   link("standalone.wasm", [...common, ...ENGINE.map((name) => `${name}.standalone.o`)]);
@@ -118,9 +113,9 @@ const outputs = ["engine.wasm", "engine-standalone.wasm"].map((name) => join(OUT
 if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted && outputs.every((file) => existsSync(file))) {
   console.log("engine.wasm is up to date");
 } else {
-  const work = compile(fetchSources(), prelude);
+  const work = compile(fetchSources());
   for (const [name, output] of [["shared.wasm", outputs[0]], ["standalone.wasm", outputs[1]]]) {
-    const bytes = snapshot(readFileSync(join(work, name)));
+    const bytes = snapshot(readFileSync(join(work, name)), prelude);
     writeFileSync(output, bytes);
     console.log(`${output}: ${bytes.length} bytes, SHA-256 ${createHash("sha256").update(bytes).digest("hex")}`);
   }

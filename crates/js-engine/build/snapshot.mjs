@@ -4,19 +4,18 @@ import { bytesOf, differences, sections, signed, string, unsigned } from "./wasm
 import { initialisingHost } from "./host.mjs";
 
 /** Exports that only a build needs. */
-const BUILD_ONLY = new Set(["_initialize", "alyx_init"]);
+const BUILD_ONLY = new Set(["_initialize", "alyx_runtime", "alyx_compile_prelude", "alyx_init"]);
 const [EXPORTS, MEMORY, DATA, DATA_COUNT, CUSTOM] = [7, 5, 11, 12, 0];
 
-export function snapshot(raw) {
-  const host = initialisingHost();
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(raw), host.imports);
-  host.memory = exports.memory;
-  exports._initialize?.();
-  try {
-    exports.alyx_init();
-  } catch (error) {
-    throw new Error(`the engine does not start: ${error.message}\n${host.error}\n${host.printed}`);
-  }
+export function snapshot(raw, prelude) {
+  const module = new WebAssembly.Module(raw);
+  const compiler = start(module);
+  compiler.put(Buffer.from(prelude));
+  const bytecode = compiler.take(compiler.run("alyx_compile_prelude"));
+  const engine = start(module);
+  engine.put(bytecode);
+  engine.run("alyx_init");
+  const { exports } = engine;
   const image = new Uint8Array(exports.memory.buffer);
   const out = [Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])];
   for (const { id, body } of sections(raw)) {
@@ -25,6 +24,28 @@ export function snapshot(raw) {
     out.push(bytesOf(id, unsigned(written.length)), written);
   }
   return Buffer.concat(out);
+}
+
+/** A runtime without prelude. */
+function start(module) {
+  const host = initialisingHost();
+  const { exports } = new WebAssembly.Instance(module, host.imports);
+  host.memory = exports.memory;
+  const run = (name) => {
+    try {
+      return exports[name]();
+    } catch (error) {
+      throw new Error(`the engine does not start: ${error.message}\n${host.error}\n${host.printed}`);
+    }
+  };
+  const put = (bytes) => {
+    const at = exports.alyx_buf(bytes.length);
+    new Uint8Array(exports.memory.buffer, at, bytes.length).set(bytes);
+  };
+  const take = (length) => Buffer.from(exports.memory.buffer.slice(exports.alyx_buf_ptr(), exports.alyx_buf_ptr() + length));
+  exports._initialize?.();
+  run("alyx_runtime");
+  return { exports, run, put, take };
 }
 
 /** Active segments for all that is not zero. */

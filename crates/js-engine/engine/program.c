@@ -8,9 +8,6 @@
 /* Of 1 MiB of C stack; wasmtime's own stack of 1 MiB bears what JavaScript can do with it (tests/recursion). */
 #define STACK_LIMIT (256 * 1024)
 
-extern const char prelude[];
-extern const size_t prelude_length;
-
 JSRuntime *rt;
 JSContext *ctx;
 int initialising = 1;
@@ -46,59 +43,7 @@ static JSValue math_random(JSContext *c, JSValueConst self, int argc, JSValueCon
     return JS_NewFloat64(c, (double)((random_state * 0x2545F4914F6CDD1DULL) >> 11) * 0x1.0p-53);
 }
 
-/* ---- build ---- */
-
-/* Code of a compiled script or module; NULL: exception. Without source text (Function.prototype.toString) it is much
- * smaller; line numbers stay. */
-static uint8_t *bytecode(JSValue compiled, int strip, size_t *n)
-{
-    if (JS_IsException(compiled))
-        return NULL;
-    uint8_t *code = JS_WriteObject(ctx, n, compiled, JS_WRITE_OBJ_BYTECODE | (strip ? JS_WRITE_OBJ_STRIP_SOURCE : 0));
-    JS_FreeValue(ctx, compiled);
-    return code;
-}
-
-static void give_up(const char *what)
-{
-    report();
-    fprintf(stderr, "%s failed\n", what);
-    abort();
-}
-
-EXPORT("alyx_init") void alyx_init(void)
-{
-    rt = JS_NewRuntime2(&allocator, NULL);
-    JS_SetMaxStackSize(rt, STACK_LIMIT);
-    ctx = JS_NewContext(rt);
-    settle_init();
-    JSValue global = JS_GetGlobalObject(ctx);
-    JSValue math = JS_GetPropertyStr(ctx, global, "Math");
-    JS_DefinePropertyValueStr(ctx, math, "random", JS_NewCFunction(ctx, math_random, "random", 0), JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
-    JS_FreeValue(ctx, math);
-
-    /* The prelude is the expression of a function of the host object. */
-    size_t n;
-    uint8_t *code = bytecode(JS_Eval(ctx, prelude, prelude_length, "alyx:prelude", JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY), 1, &n);
-    if (!code)
-        give_up("reading the prelude");
-    JSValue start = JS_EvalFunction(ctx, JS_ReadObject(ctx, code, n, JS_READ_OBJ_BYTECODE));
-    js_free(ctx, code);
-    if (!JS_IsFunction(ctx, start))
-        give_up("evaluating the prelude");
-    JSValue host = host_object();
-    JSValue r = settle(JS_Call(ctx, start, JS_UNDEFINED, 1, (JSValueConst *)&host));
-    if (JS_IsException(r))
-        give_up("running the prelude");
-    JS_FreeValue(ctx, r);
-    JS_FreeValue(ctx, host);
-    JS_FreeValue(ctx, start);
-    JS_FreeValue(ctx, global);
-    JS_RunGC(rt);
-    scrub_stack();
-}
-
-/* ---- link ---- */
+/* ---- the buffer ---- */
 
 /* After the last use, alyx_buf(0) leaves memory as the snapshot should have it. */
 EXPORT("alyx_buf") uint8_t *alyx_buf(uint32_t n)
@@ -130,6 +75,69 @@ static int32_t answer(const void *p, size_t n)
     memcpy(buffer, p, n);
     return (int32_t)n;
 }
+
+/* ---- build ---- */
+
+/* Code of a compiled script or module; NULL: exception. Without source text (Function.prototype.toString) it is much
+ * smaller; line numbers stay. */
+static uint8_t *bytecode(JSValue compiled, int strip, size_t *n)
+{
+    if (JS_IsException(compiled))
+        return NULL;
+    uint8_t *code = JS_WriteObject(ctx, n, compiled, JS_WRITE_OBJ_BYTECODE | (strip ? JS_WRITE_OBJ_STRIP_SOURCE : 0));
+    JS_FreeValue(ctx, compiled);
+    return code;
+}
+
+static void give_up(const char *what)
+{
+    report();
+    fprintf(stderr, "%s failed\n", what);
+    abort();
+}
+
+/* What comes first: a runtime and a context, without the prelude. */
+EXPORT("alyx_runtime") void alyx_runtime(void)
+{
+    rt = JS_NewRuntime2(&allocator, NULL);
+    JS_SetMaxStackSize(rt, STACK_LIMIT);
+    ctx = JS_NewContext(rt);
+    settle_init();
+    JSValue global = JS_GetGlobalObject(ctx);
+    JSValue math = JS_GetPropertyStr(ctx, global, "Math");
+    JS_DefinePropertyValueStr(ctx, math, "random", JS_NewCFunction(ctx, math_random, "random", 0), JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+    JS_FreeValue(ctx, math);
+    JS_FreeValue(ctx, global);
+}
+
+/* The prelude, source in the buffer, as bytecode: in a throw-away instance, since the parser leaves memory scattered. */
+EXPORT("alyx_compile_prelude") int32_t alyx_compile_prelude(void)
+{
+    size_t n;
+    uint8_t *code = bytecode(JS_Eval(ctx, (char *)buffer, buffer_length, "alyx:prelude", JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY), 1, &n);
+    if (!code)
+        give_up("reading the prelude");
+    return answer(code, n);
+}
+
+/* Evaluates the prelude, bytecode in the buffer: the expression of a function of the host object. */
+EXPORT("alyx_init") void alyx_init(void)
+{
+    JSValue start = JS_EvalFunction(ctx, JS_ReadObject(ctx, buffer, buffer_length, JS_READ_OBJ_BYTECODE));
+    if (!JS_IsFunction(ctx, start))
+        give_up("evaluating the prelude");
+    JSValue host = host_object();
+    JSValue r = settle(JS_Call(ctx, start, JS_UNDEFINED, 1, (JSValueConst *)&host));
+    if (JS_IsException(r))
+        give_up("running the prelude");
+    JS_FreeValue(ctx, r);
+    JS_FreeValue(ctx, host);
+    JS_FreeValue(ctx, start);
+    JS_RunGC(rt);
+    alyx_buf(0);
+}
+
+/* ---- link ---- */
 
 static JSValue compile(void)
 {
