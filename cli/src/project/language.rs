@@ -48,7 +48,7 @@ impl Language {
         let (command, args): (&str, &[&str]) = match self {
             Self::Script => ("npm", &["run", "--silent", "build"]),
             Self::Rust => ("cargo", &["build", "--release", "--target", "wasm32-unknown-unknown"]),
-            Self::Zig => ("zig", &["build", "-Doptimize=ReleaseSmall"]),
+            Self::Zig => ("zig", &["build", "--release=small"]),
             Self::Other => return None,
         };
         Some(Build {

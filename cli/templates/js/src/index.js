@@ -11,5 +11,6 @@ export default handler((ctx) => {
   if (!ctx.row) return { slug: slugOf(String(ctx.input?.title ?? "")) };
 
   if (!ctx.row.title) throw { code: "23514", message: "a post needs a title", field: "title" };
-  return { ...ctx.row, slug: ctx.row.slug ?? slugOf(String(ctx.row.title)) };
+  // What is changed in the row of a BEFORE trigger is stored.
+  ctx.row.slug ??= slugOf(String(ctx.row.title));
 });
