@@ -6,4 +6,5 @@ mod deploy;
 mod dev;
 mod house;
 mod private;
+mod tls;
 mod wrong;
