@@ -196,3 +196,24 @@ fn nothing_is_built_for_nothing() {
     let events = dev.during(Duration::from_millis(2500));
     assert!(events.is_empty(), "{events:?}");
 }
+
+#[test]
+fn a_flood_of_changes_hides_none() {
+    let mut db = Db::new("cli_dev_flood");
+    let shop = Workshop::with("flood", &db);
+    shop.write("one/manifest.yaml", COPY);
+    shop.write("one/source.bin", answering(11));
+    let dev = shop.dev(&[]);
+    dev.wait("deployed", "one");
+    // It cannot read while it is halted, and the system keeps 16384 events at most.
+    dev.signal("STOP");
+    for number in 0..9000 {
+        shop.write(&format!("one/junk{}", number % 50), [u8::try_from(number % 200).unwrap()]);
+    }
+    shop.write("one/source.bin", answering(12));
+    dev.signal("CONT");
+    wait_until("the edit is live", || db.value("SELECT fn_invoke('one')") == "12");
+    shop.write("one/source.bin", answering(13));
+    dev.wait("built", "one");
+    wait_until("the next edit is live", || db.value("SELECT fn_invoke('one')") == "13");
+}
