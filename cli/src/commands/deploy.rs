@@ -37,8 +37,7 @@ pub(crate) fn run(args: &Deploy, global: &Global, terminal: &Terminal) -> Result
     let folders = project::find(&args.folders.dirs)?;
     for folder in &folders {
         if args.build || (folder.build.is_some() && !folder.output().is_file()) {
-            // Progress of builds is no part of the result.
-            build::one(folder, &Terminal { json: terminal.json })?;
+            build::one(folder, terminal)?;
         }
     }
     let environment = Environment::load()?;

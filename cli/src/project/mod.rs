@@ -6,8 +6,10 @@ mod environment;
 mod find;
 mod function;
 mod language;
+mod manifest;
 mod section;
 mod template;
+mod tree;
 mod yaml;
 
 pub(crate) use build::{Running, build, check_output, install_packages, start};

@@ -2,11 +2,11 @@
 //! lines keep their numbers and the database's complaints point into the author's file.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_yaml::Spanned;
+
+use super::tree::Tree;
 
 /// Braces of placeholders while YAML is parsed: one character for one, as in `alyx-manifest`.
 const OPEN: char = '\u{E000}';
@@ -144,7 +144,7 @@ fn hide(text: &str) -> String {
     masked + rest
 }
 
-fn reveal(text: &str) -> String {
+pub(super) fn reveal(text: &str) -> String {
     text.replace(OPEN, "{").replace(CLOSE, "}")
 }
 
@@ -168,85 +168,6 @@ fn collect(node: &Spanned<Tree>, scalars: &mut Vec<Scalar>) {
 fn tree(masked: &str) -> Result<Spanned<Tree>, serde_yaml::Error> {
     let options = serde_yaml::options! { strict_booleans: true, with_snippet: false };
     serde_yaml::from_str_with_options(masked, options)
-}
-
-/// A YAML value with its places.
-enum Tree {
-    Null,
-    Scalar(Value),
-    Text(String),
-    List(Vec<Spanned<Tree>>),
-    Map(Vec<(Spanned<Tree>, Spanned<Tree>)>),
-}
-
-impl Tree {
-    fn plain(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Scalar(value) => value.to_string(),
-            _ => String::new(),
-        }
-    }
-
-    fn json(self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Scalar(value) => value,
-            Self::Text(text) => Value::String(reveal(&text)),
-            Self::List(entries) => entries.into_iter().map(|entry| entry.value.json()).collect(),
-            Self::Map(entries) => Value::Object(
-                entries.into_iter().map(|(key, entry)| (reveal(&key.value.plain()), entry.value.json())).collect(),
-            ),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor)
-    }
-}
-
-struct TreeVisitor;
-
-impl<'de> Visitor<'de> for TreeVisitor {
-    type Value = Tree;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value")
-    }
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Null)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-        Ok(Tree::Scalar(value.into()))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(value.into()))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(value.into()))
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(value.into()))
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-        Ok(Tree::Text(value.to_owned()))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
-        let mut list = Vec::new();
-        while let Some(entry) = entries.next_element()? {
-            list.push(entry);
-        }
-        Ok(Tree::List(list))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
-        }
-        Ok(Tree::Map(map))
-    }
 }
 
 #[cfg(test)]
