@@ -22,6 +22,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
+            if let Some(code) = signals::exit_code() {
+                return ExitCode::from(code);
+            }
             terminal.problem(&problem);
             ExitCode::from(problem.exit.code())
         }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 
@@ -15,6 +16,8 @@ use signal_hook::iterator::Signals;
 use crate::problem::{Problem, Result};
 
 static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// The signal that ends this process; 0 while there was none.
+static ENDING: AtomicI32 = AtomicI32::new(0);
 static STOP: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 
 /// Starts to listen.
@@ -29,6 +32,7 @@ pub(crate) fn watch() -> Result<()> {
         .spawn(move || {
             let mut told = false;
             for signal in &mut signals {
+                ENDING.store(signal, Ordering::SeqCst);
                 end_groups(if told { "KILL" } else { "TERM" });
                 let stop = STOP.lock().unwrap_or_else(PoisonError::into_inner);
                 match stop.as_ref() {
@@ -41,6 +45,12 @@ pub(crate) fn watch() -> Result<()> {
         })
         .map_err(|error| Problem::failed("cannot start a thread").why(error))?;
     Ok(())
+}
+
+/// How the process ends when a signal is why its command failed: builds that were ended by it are no failures to tell of.
+pub(crate) fn exit_code() -> Option<u8> {
+    let signal = ENDING.load(Ordering::SeqCst);
+    u8::try_from(128 + signal).ok().filter(|_| signal != 0)
 }
 
 /// From now on a first signal sends `event` instead of ending the process.

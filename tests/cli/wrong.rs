@@ -112,3 +112,27 @@ fn ctrl_c_ends_the_build_and_what_it_started() {
     };
     wait_until("its child ended", is_gone);
 }
+
+#[test]
+fn ctrl_c_in_a_deploy_leaves_nothing_of_it() {
+    let mut db = Db::new("cli_ctrl_c_deploy");
+    db.run("CREATE TABLE busy (a int)");
+    let shop = Workshop::with("ctrl_c_deploy", &db);
+    shop.function("a-first", "", 11);
+    shop.function("b-waits", "hooks: [{ type: database, source: busy, action: insert }]\n", 12);
+    let mut holder = db.session();
+    holder.run("BEGIN; LOCK TABLE busy IN ACCESS EXCLUSIVE MODE");
+    let mut child = shop.command(&["deploy"]).spawn().unwrap();
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'busy'::regclass";
+    let mut watcher = db.session();
+    wait_until("the deploy waits for the table", || watcher.value(waits) == "1");
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    holder.run("COMMIT");
+    wait_until("its session ended", || {
+        watcher.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'alyx' AND datname = current_database()",
+        ) == "0"
+    });
+    assert_eq!(db.value("SELECT count(*) FROM alyx.functions"), "0");
+}

@@ -56,11 +56,31 @@ impl Account {
         command
     }
 
-    /// Makes a folder that only this user may enter.
+    /// Makes a folder that only this user may enter, or takes the one that an earlier run has made.
+    ///
+    /// # Errors
+    /// What is there is somebody else's, or a link: in /tmp anybody may have put it there, and root must not give it away.
     pub(crate) fn make_dir(&self, dir: &Path) -> Result<()> {
-        fs::create_dir_all(dir).on("make", dir)?;
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).on("set permissions of", dir)?;
-        self.own(dir)
+        match fs::create_dir(dir) {
+            Ok(()) => {
+                fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).on("set permissions of", dir)?;
+                self.own(dir)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                let found = fs::symlink_metadata(dir).on("read", dir)?;
+                let own = Path::new("/proc/self");
+                let user = match &self.change_to {
+                    Some((_, user, _)) => *user,
+                    None => fs::metadata(own).on("read", own)?.uid(),
+                };
+                if found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0 {
+                    return Ok(());
+                }
+                Err(Problem::failed(format!("{} is not a folder of the server's user alone", dir.display()))
+                    .next("Remove it, and start again."))
+            }
+            Err(error) => Err(error).on("make", dir),
+        }
     }
 
     /// Gives a file or folder to this user.
@@ -86,4 +106,24 @@ impl Account {
 fn id(option: &str, name: &str) -> Option<u32> {
     let output = Command::new("id").args([option, name]).stderr(Stdio::null()).output().ok()?;
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_somebody_else_put_there_is_not_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let account = Account { change_to: None };
+        let ours = dir.path().join("ours");
+        account.make_dir(&ours).unwrap();
+        account.make_dir(&ours).unwrap();
+        assert_eq!(fs::metadata(&ours).unwrap().mode() & 0o777, 0o700);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&ours, &link).unwrap();
+        assert!(account.make_dir(&link).is_err());
+        fs::set_permissions(&ours, fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(account.make_dir(&ours).is_err());
+    }
 }

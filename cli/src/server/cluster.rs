@@ -27,6 +27,8 @@ pub(crate) struct Private {
     programs: Programs,
     account: Account,
     base: PathBuf,
+    /// Tells which process stops it; beside the data, where the server's user cannot put a link in its place.
+    keeper: PathBuf,
     /// Whether this process started it, and has to stop it.
     ours: bool,
     port: u16,
@@ -45,6 +47,7 @@ impl Private {
     /// # Errors
     /// No PostgreSQL with the extension, or it does not start.
     pub(crate) fn start(project: &Path, pg_bin: Option<&Path>) -> Result<(Self, Vec<String>)> {
+        let project = &project.canonicalize().on("open", project)?;
         let mut remarks = Vec::new();
         let account = Account::find()?;
         let base = place(project, &account, &mut remarks)?;
@@ -56,7 +59,7 @@ impl Private {
         if !programs.preloads {
             remarks.push("the library cannot be preloaded: no jobs, schedules and logs".to_owned());
         }
-        let mut server = Self { programs, account, base, ours: false, port: 0 };
+        let mut server = Self { programs, account, base, keeper: project.join(".alyx/keeper"), ours: false, port: 0 };
         if made_with.is_none() {
             server.create()?;
         }
@@ -103,8 +106,8 @@ impl Private {
 
     /// Notes that this process is the one to stop the server, if it is.
     fn keep(&self) -> Result<()> {
-        let keeper = self.base.join("keeper");
-        if self.ours { fs::write(&keeper, std::process::id().to_string()).on("write", &keeper) } else { Ok(()) }
+        let keeper = &self.keeper;
+        if self.ours { fs::write(keeper, std::process::id().to_string()).on("write", keeper) } else { Ok(()) }
     }
 
     /// Whether the process that is to stop the server is there: of that number, and this program.
@@ -114,7 +117,7 @@ impl Private {
             // A program that was built anew since it was started is called "alyx (deleted)".
             Some(exe.file_name()?.to_string_lossy().trim_end_matches(" (deleted)").to_owned())
         };
-        let keeper = fs::read_to_string(self.base.join("keeper")).unwrap_or_default();
+        let keeper = fs::read_to_string(&self.keeper).unwrap_or_default();
         program(&keeper).is_some_and(|name| Some(name) == program("self"))
     }
 
