@@ -18,7 +18,7 @@ const OUT = resolve(process.argv[2] ?? join(HERE, "../../target/js-engine"));
 const CRATES = { "rquickjs-sys": "0.14.0", "mbedtls-sys-auto": "2.28.15" };
 const QUICKJS = ["quickjs", "libregexp", "libunicode", "dtoa"];
 const HASHES = ["sha1", "sha256", "sha512", "platform_util"];
-const ENGINE = ["digest", "host", "memory", "program", "settle", "values"];
+const ENGINE = ["digest", "host", "memory", "program", "settle", "utf8", "values"];
 const STANDARD = ["--target=wasm32-wasi", "-Os", "-D_GNU_SOURCE", "-DNDEBUG", "-Wno-unused"];
 // Without -O: with it clang runs a wasm-opt that it finds in PATH, and the bytes must not depend on whether there is one.
 const LINK = [

@@ -65,13 +65,14 @@ static inline void input_read(uint8_t *to, size_t n)
         to[i] = (uint8_t)x_input_load_u8(i);
 }
 
-/* A new block with these bytes; 0 for none. */
+/* A new block with these bytes; 0 for none, and where the host has no memory. */
 static inline block block_of(const void *from, size_t n)
 {
     if (n == 0)
         return 0;
     block b = x_alloc(n);
-    block_write(b, from, n);
+    if (b)
+        block_write(b, from, n);
     return b;
 }
 #endif

@@ -34,6 +34,10 @@ JSValue text_of(block b);                       /* frees the block; null for non
 JSValue bytes_of(block b);
 JSValue uint8_array(uint8_t *owned, size_t length); /* takes malloc'ed memory */
 
+/* utf8.c */
+JSValue utf8_string(const uint8_t *p, size_t n, int fatal); /* undefined: not UTF-8, and fatal */
+void utf8_mend(char *text, size_t n);                       /* lone surrogates become U+FFFD */
+
 /* host.c */
 JSValue host_object(void); /* what the prelude gets */
 extern JSValue dispatcher, failure, timers;

@@ -42,7 +42,7 @@ METHOD(input_text)
     uint8_t *p = take_input(&n);
     if (!p)
         return JS_EXCEPTION;
-    JSValue v = JS_NewStringLen(ctx, (char *)p, n);
+    JSValue v = utf8_string(p, n, 0);
     free(p);
     return v;
 }
@@ -291,22 +291,24 @@ METHOD(random_bytes)
 METHOD(utf8_encode)
 {
     IGNORE;
-    size_t n;
-    const char *s = JS_ToCStringLen(ctx, &n, argv[0]);
-    if (!s)
+    JSValue text = JS_ToString(ctx, argv[0]);
+    view v;
+    if (JS_IsException(text) || view_of(text, &v))
         return JS_EXCEPTION;
-    JSValue v = JS_NewUint8ArrayCopy(ctx, (const uint8_t *)s, n);
-    JS_FreeCString(ctx, s);
-    return v;
+    JSValue bytes = JS_NewUint8ArrayCopy(ctx, v.bytes, v.length);
+    view_end(&v);
+    JS_FreeValue(ctx, text);
+    return bytes;
 }
 
+/* utf8Decode(bytes, fatal): undefined where fatal and not UTF-8 */
 METHOD(utf8_decode)
 {
     IGNORE;
     view v;
     if (view_of(argv[0], &v))
         return JS_EXCEPTION;
-    JSValue s = JS_NewStringLen(ctx, (const char *)v.bytes, v.length);
+    JSValue s = utf8_string(v.bytes, v.length, argc > 1 && JS_ToBool(ctx, argv[1]));
     view_end(&v);
     return s;
 }

@@ -8,7 +8,11 @@ int view_of(JSValueConst value, view *out)
     if (JS_IsString(value)) {
         out->text = JS_ToCStringLen(ctx, &out->length, value);
         out->bytes = (const uint8_t *)out->text;
-        return out->text ? 0 : -1;
+        if (!out->text)
+            return -1;
+        /* Only ASCII is lent in place; what has surrogates is a copy and ours to change. */
+        utf8_mend((char *)out->text, out->length);
+        return 0;
     }
     if (JS_IsArrayBuffer(value))
         out->bytes = JS_GetArrayBuffer(ctx, &out->length, value);
@@ -38,8 +42,11 @@ int block_from(JSValueConst value, block *out)
     if (view_of(value, &v))
         return -1;
     *out = block_of(v.bytes, v.length);
+    int failed = v.length && !*out;
     view_end(&v);
-    return 0;
+    if (failed)
+        JS_ThrowRangeError(ctx, "the host has no memory for a block of this size");
+    return failed ? -1 : 0;
 }
 
 static void *release(JSRuntime *r, void *opaque, void *p, size_t n)
@@ -79,7 +86,7 @@ JSValue text_of(block b)
         return JS_ThrowOutOfMemory(ctx);
     block_read(b, (uint8_t *)p, n);
     x_free(b);
-    JSValue v = JS_NewStringLen(ctx, p, n);
+    JSValue v = utf8_string((uint8_t *)p, n, 0);
     wipe(p, n);
     free(p);
     return v;

@@ -37,10 +37,12 @@ export function installCrypto(engine) {
     },
 
     async sign(algorithm, key, data) {
+      mayUse(key, "sign");
       return mac(algorithm, key, data).buffer;
     },
 
     async verify(algorithm, key, signature, data) {
+      mayUse(key, "verify");
       const [given, expected] = [bytes(signature), mac(algorithm, key, data)];
       // The time does not depend on where the first difference is.
       let differs = given.length ^ expected.length;
@@ -48,6 +50,10 @@ export function installCrypto(engine) {
       return differs === 0;
     },
   };
+
+  function mayUse(key, usage) {
+    if (!key?.usages?.includes(usage)) throw new DOMException(`the key is not meant to ${usage}: importKey takes its usages`, "InvalidAccessError");
+  }
 
   function mac(algorithm, key, data) {
     if ((algorithm?.name ?? algorithm) !== "HMAC" || !(key instanceof CryptoKey)) throw unsupported("this algorithm", "HMAC with an imported key");

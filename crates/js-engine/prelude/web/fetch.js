@@ -5,34 +5,38 @@ import { define } from "./index.js";
 
 export function installFetch(engine) {
   class Headers {
-    #values = new Map();
+    /** Lists of values by name in lower case. */
+    #lists = new Map();
 
     constructor(init) {
       if (init === undefined || init === null) return;
       const entries = typeof init[Symbol.iterator] === "function" ? init : Object.entries(init);
-      for (const [name, value] of entries) this.append(name, value);
+      for (const [name, value] of entries) for (const one of Array.isArray(value) ? value : [value]) this.append(name, one);
     }
 
     append(name, value) {
-      const key = String(name).toLowerCase();
-      const before = this.#values.get(key);
-      this.#values.set(key, before === undefined ? String(value) : `${before}, ${value}`);
+      const key = nameOf(name);
+      this.#lists.set(key, [...(this.#lists.get(key) ?? []), valueOf(name, value)]);
     }
 
     delete(name) {
-      this.#values.delete(String(name).toLowerCase());
+      this.#lists.delete(nameOf(name));
     }
 
     get(name) {
-      return this.#values.get(String(name).toLowerCase()) ?? null;
+      return this.#lists.get(nameOf(name))?.join(", ") ?? null;
+    }
+
+    getSetCookie() {
+      return [...(this.#lists.get("set-cookie") ?? [])];
     }
 
     has(name) {
-      return this.#values.has(String(name).toLowerCase());
+      return this.#lists.has(nameOf(name));
     }
 
     set(name, value) {
-      this.#values.set(String(name).toLowerCase(), String(value));
+      this.#lists.set(nameOf(name), [valueOf(name, value)]);
     }
 
     forEach(visit, self) {
@@ -40,7 +44,11 @@ export function installFetch(engine) {
     }
 
     *entries() {
-      yield* [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1));
+      for (const [name, list] of [...this.#lists].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        // A cookie may hold a comma: each stays on its own.
+        if (name === "set-cookie") for (const one of list) yield [name, one];
+        else yield [name, list.join(", ")];
+      }
     }
 
     *keys() {
@@ -69,6 +77,12 @@ export function installFetch(engine) {
       if (this.bodyUsed) throw new TypeError("the body has been read already");
       this.bodyUsed = true;
       return this.#bytes;
+    }
+
+    /** The bytes for a clone. */
+    unread() {
+      if (this.bodyUsed) throw new TypeError("the body has been read already");
+      return this.#bytes.slice();
     }
 
     async bytes() {
@@ -104,6 +118,11 @@ export function installFetch(engine) {
     }
   }
 
+  Request.prototype.clone = function clone() {
+    this.unread();
+    return new Request(this);
+  };
+
   class Response extends Body {
     constructor(body = null, { status = 200, statusText = "", headers, url = "" } = {}) {
       super(body);
@@ -114,6 +133,10 @@ export function installFetch(engine) {
       this.type = "default";
       const type = typeOf(body);
       if (type !== undefined && !this.headers.has("content-type")) this.headers.set("content-type", type);
+    }
+
+    clone() {
+      return new Response(this.unread(), this);
     }
 
     get ok() {
@@ -160,6 +183,18 @@ export function installFetch(engine) {
   define("Request", Request);
   define("Response", Response);
   define("fetch", fetch);
+}
+
+function nameOf(name) {
+  const text = String(name);
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)) throw new TypeError(`${JSON.stringify(text)} is no name of a header`);
+  return text.toLowerCase();
+}
+
+function valueOf(name, value) {
+  const text = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
+  if (/[\0\n\r]/.test(text)) throw new TypeError(`the value of header ${name} holds a line break or NUL`);
+  return text;
 }
 
 function toBytes(body) {

@@ -5,14 +5,17 @@ import "./platform.js";
 import { installAbort } from "./abort.js";
 import { installConsole } from "./console.js";
 import { installCrypto } from "./crypto.js";
+import { installEvents } from "./events.js";
 import { installFetch } from "./fetch.js";
 import { installText } from "./text.js";
 import { installTimers } from "./timers.js";
 
 export function installWeb(engine) {
+  define("self", globalThis);
   installConsole(engine);
   installText(engine);
   installTimers(engine);
+  installEvents();
   installAbort();
   installCrypto(engine);
   installFetch(engine);
