@@ -159,6 +159,7 @@ impl Dev<'_> {
 
     /// Compares the folders with what they were.
     fn look(&mut self) {
+        let begun = Instant::now();
         let found = scan(&self.roots);
         let touched = std::mem::take(&mut self.touched);
         let mut files = found.files;
@@ -199,7 +200,12 @@ impl Dev<'_> {
             self.units.values_mut().for_each(|unit| unit.deploy_at = Some(Instant::now()));
         }
         self.doorbell.watch(found.dirs);
-        let pause = if self.doorbell.broken.is_some() { LOOK_WITHOUT_BELL } else { LOOK_EVERY };
+        // Large folders are looked at less often: looking takes a small share of one core at most.
+        let took = begun.elapsed();
+        let pause = match self.doorbell.broken {
+            Some(_) => LOOK_WITHOUT_BELL.max(took * 5),
+            None => LOOK_EVERY.max(took * 50),
+        };
         self.look_at = Instant::now() + pause;
         if let Some(reason) = self.doorbell.broken.clone().filter(|_| !self.told_broken) {
             self.told_broken = true;
