@@ -6,6 +6,7 @@ import { installAbort } from "./abort.js";
 import { installConsole } from "./console.js";
 import { installCrypto } from "./crypto.js";
 import { installEvents } from "./events.js";
+import { installExtism } from "./extism.js";
 import { installFetch } from "./fetch.js";
 import { installText } from "./text.js";
 import { installTimers } from "./timers.js";
@@ -18,6 +19,7 @@ export function installWeb(engine) {
   installEvents();
   installAbort();
   installCrypto(engine);
+  installExtism(engine);
   installFetch(engine);
 }
 
