@@ -139,7 +139,7 @@ class Program {
         return { results: request.statements.map(({ sql, params }) => rowsOf(this.#query(sql, params))) };
       case "http_fetch": {
         if (this.#options.fetch === undefined) throw refused(`a request to ${request.url}`, "fetch");
-        return { status: 200, headers: {}, body: "", url: request.url, redirected: false, ...this.#options.fetch(request) };
+        return { status: 200, headers: {}, body: "", url: request.url, redirected: false, ...this.#options.fetch(withText(request)) };
       }
       case "env":
         return { value: this.#options.env?.[request.key] ?? null };
@@ -179,6 +179,12 @@ class Program {
 
 function refused(what, option) {
   return Object.assign(new Error(`${what} came to a test host that has no answer: give load the option "${option}"`), { code: "0A000" });
+}
+
+/** The engine's fetch sends bytes; a test would rather read text. */
+function withText(request) {
+  if (request.body_base64 === undefined) return request;
+  return { ...request, body: Buffer.from(request.body_base64, "base64").toString() };
 }
 
 /** What a test answers to a statement: rows, a number of changed rows, or the whole response. */
