@@ -12,6 +12,14 @@ CREATE TRUSTED LANGUAGE wasm HANDLER alyx._call INLINE alyx._inline VALIDATOR al
 REVOKE USAGE ON LANGUAGE wasm FROM PUBLIC;
 COMMENT ON LANGUAGE wasm IS 'WebAssembly functions, sandboxed and metered';
 
+CREATE FUNCTION alyx._call_javascript() RETURNS language_handler LANGUAGE c AS 'MODULE_PATHNAME', 'alyx_call_javascript';
+CREATE FUNCTION alyx._validate_javascript(oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'alyx_validate_javascript';
+COMMENT ON FUNCTION alyx._call_javascript() IS 'call handler of language javascript';
+COMMENT ON FUNCTION alyx._validate_javascript(oid) IS 'validator of language javascript: compiles the source';
+CREATE TRUSTED LANGUAGE javascript HANDLER alyx._call_javascript VALIDATOR alyx._validate_javascript;
+REVOKE USAGE ON LANGUAGE javascript FROM PUBLIC;
+COMMENT ON LANGUAGE javascript IS 'JavaScript source, run in the sandbox of language wasm';
+
 CREATE FUNCTION alyx._deploy(name text, wasm bytea, manifest text) RETURNS jsonb
 LANGUAGE c AS 'MODULE_PATHNAME', 'alyx_deploy';
 CREATE FUNCTION alyx._check(wasm bytea, manifest text) RETURNS jsonb

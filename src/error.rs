@@ -1,6 +1,7 @@
 //! What can go wrong, and the one table from that to what the client sees (SPEC §7).
 
 use alyx_fetch::{FetchError, Kind};
+use alyx_js_engine::LinkError;
 use alyx_manifest::ManifestError;
 use alyx_runtime::LimitKind;
 
@@ -15,6 +16,8 @@ pub struct Report {
     pub detail: Option<String>,
     /// HINT.
     pub hint: Option<String>,
+    /// CONTEXT: frames of a guest's stack.
+    pub context: Option<String>,
 }
 
 /// Everything this extension refuses or fails with, apart from errors that Postgres raised.
@@ -48,8 +51,14 @@ pub enum Error {
     Unsupported { message: String, hint: Option<String> },
     /// The guest trapped.
     Trapped { function: String, message: String },
+    /// A program needs an engine that this release does not have, and does not carry its source.
+    OtherEngine { engine: String },
+    /// JavaScript that does not compile, or whose top level fails.
+    NotLinked(LinkError),
     /// The guest said that it failed.
     GuestFailed { message: String },
+    /// The guest opened a transaction and did not end it.
+    LeftOpen,
     /// The guest's output is not what its SQL signature needs.
     BadOutput { message: String, detail: String },
     /// The guest's trigger outcome has the wrong shape.
@@ -124,7 +133,15 @@ impl Error {
             Error::Trapped { function, message } => {
                 new(b"38000", format!("function \"{function}\" trapped: {message}"))
             }
-            Error::GuestFailed { message } => new(b"38000", message),
+            Error::GuestFailed { message } => with_stack(b"38000", &message),
+            Error::OtherEngine { engine } => new(b"0A000", format!("module was built for another JavaScript engine, {engine}"))
+                .hint("Build it again with the @alyx/functions of this release."),
+            Error::NotLinked(LinkError::Syntax(text)) => with_stack(b"42601", &text),
+            Error::NotLinked(LinkError::Threw(text)) => with_stack(b"38000", &text),
+            Error::NotLinked(LinkError::Stopped(text)) => new(b"54000", format!("JavaScript was not linked: {text}")),
+            Error::NotLinked(LinkError::Internal(text)) => new(b"XX000", format!("JavaScript was not linked: {text}")),
+            Error::LeftOpen => new(b"38000", "function left a transaction open, which was rolled back".to_owned())
+                .hint("Each db_savepoint needs a db_release or a db_rollback."),
             Error::BadOutput { message, detail } => new(b"38000", message).detail(detail),
             Error::BadTriggerOutcome { message } => new(b"39P01", message).hint(
                 "A BEFORE or INSTEAD OF row trigger returns {\"row\": {...}} to set columns, {\"skip\": true} to drop the row, or null to keep it.",
@@ -184,7 +201,22 @@ fn limit_error(function: &str, what: LimitKind, limit: u64) -> Report {
 }
 
 fn new(code: &'static [u8; 5], message: impl Into<String>) -> Report {
-    Report { code, message: message.into(), detail: None, hint: None }
+    Report { code, message: message.into(), detail: None, hint: None, context: None }
+}
+
+/// Lines of a guest's stack that are shown.
+const MOST_FRAMES: usize = 20;
+
+/// An error in a guest's own words, of which the frames that follow the message go to CONTEXT.
+fn with_stack(code: &'static [u8; 5], text: &str) -> Report {
+    let (message, frames) = text.split_once("\n    at ").unwrap_or((text, ""));
+    let mut report = new(code, message);
+    if !frames.is_empty() {
+        let lines: Vec<&str> =
+            frames.lines().map(|line| line.trim().trim_start_matches("at ")).take(MOST_FRAMES).collect();
+        report.context = Some(format!("at {}", lines.join("\nat ")));
+    }
+    report
 }
 
 impl Report {

@@ -19,6 +19,15 @@ const MAX_TABLE_ELEMENTS: u32 = 1_000_000;
 /// Most bytes in Extism variables, Extism's own default.
 const MAX_VAR_BYTES: u32 = 1 << 20;
 
+/// JavaScript that came with CREATE FUNCTION.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// An ES module.
+    pub bundle: String,
+    /// Lines that were put before the user's own.
+    pub lines_before: u32,
+}
+
 /// A deployed function at its current version.
 #[derive(Debug)]
 pub struct Function {
@@ -34,6 +43,8 @@ pub struct Function {
     pub schema: String,
     /// Its module.
     pub sha256: Sha256,
+    /// The JavaScript that it is made of, for a function that is not deployed but written in CREATE FUNCTION.
+    pub source: Option<Source>,
     /// The export to call; `None` for a module of scalar functions only.
     pub export: Option<String>,
     /// What its manifest says.
@@ -180,7 +191,21 @@ fn read(name: &str) -> Result<Function, PgError> {
     let secrets = secrets.map(|(key, sealed)| (key, from_base64(&sealed))).collect();
     let mut env = manifest.env.clone();
     env.extend(overrides);
-    Ok(Function { id, name, owner, version, schema, sha256, export, manifest, env, secrets, is_paused, sql_function })
+    Ok(Function {
+        id,
+        name,
+        owner,
+        version,
+        schema,
+        sha256,
+        source: None,
+        export,
+        manifest,
+        env,
+        secrets,
+        is_paused,
+        sql_function,
+    })
 }
 
 /// What `encode(…, 'base64')` wrote; nothing when it is damaged, which nobody can open.

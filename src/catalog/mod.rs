@@ -7,5 +7,5 @@ mod function;
 pub mod secrets;
 mod store;
 
-pub use function::{Function, as_owner, find, find_by_id, require_owned, wasm};
+pub use function::{Function, Source, as_owner, find, find_by_id, require_owned, wasm};
 pub use store::{Deployed, HookRow, Stored, Transaction};

@@ -19,6 +19,8 @@ pub struct Grants {
     pub id: i64,
     /// Its name.
     pub name: String,
+    /// Its version.
+    pub version: i32,
     /// The line that CONTEXT shows: function, version and export.
     pub label: String,
     /// The same, for Postgres.

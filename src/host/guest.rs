@@ -8,9 +8,9 @@ use alyx_manifest::{DatabaseAccess, LogPolicy};
 use alyx_runtime::{Host, HttpReply, Interrupt, LogLevel};
 
 use super::grants::Grants;
-use super::{call, env, fetch, kv, log, query, raise};
+use super::{call, context, env, fetch, kv, log, query, raise, savepoint};
 use crate::pg::trigger::TransitionTables;
-use crate::pg::{Access, PgError, Role, SettingsScope, current_role, interrupt};
+use crate::pg::{Access, PgError, Role, Savepoint, SettingsScope, current_role, interrupt};
 use crate::settings;
 
 /// Calls a function by name, with Extism input, for a role: what the road lends to `fn_invoke`.
@@ -26,15 +26,27 @@ pub struct Road {
     pub call: CallByName,
     /// A call later.
     pub enqueue: EnqueueByName,
+    /// The id that the invocation is recorded under.
+    pub invocation_id: fn() -> String,
 }
 
-/// What the place of a call in its query means for the guest's SQL.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the place of a call in its query means for the guest's SQL, and what led to the call.
+#[derive(Clone, Copy, Debug)]
 pub struct Scope {
     /// Whether it sees the calling query's snapshot: true inside STABLE and IMMUTABLE functions.
     pub uses_caller_snapshot: bool,
     /// The transition tables of the trigger that fired it.
     pub transition: Option<TransitionTables>,
+    /// What led to it, in the word that events have for it.
+    pub trigger: &'static str,
+    /// Which try of a job it is, from 1.
+    pub attempt: u16,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self { uses_caller_snapshot: false, transition: None, trigger: "sql", attempt: 1 }
+    }
 }
 
 /// Everything one invocation carries: whose it is, what it logged, what went wrong.
@@ -47,6 +59,8 @@ pub struct GuestHost {
     effective: Option<Role>,
     scope: Scope,
     settings: Option<SettingsScope>,
+    /// What the guest has opened and not ended, outermost first.
+    pub(super) savepoints: Vec<Savepoint>,
     raised: Option<PgError>,
     unhandled: Option<PgError>,
     logs: Vec<LogLine>,
@@ -79,6 +93,7 @@ impl GuestHost {
             effective: None,
             scope: Scope::default(),
             settings: None,
+            savepoints: Vec::new(),
             raised: None,
             unhandled: None,
             logs: Vec::new(),
@@ -127,6 +142,11 @@ impl GuestHost {
         passed_on.then_some(error)
     }
 
+    /// Undoes what the guest left open; true when there was something.
+    pub fn close_savepoints(&mut self) -> bool {
+        savepoint::close(&mut self.savepoints)
+    }
+
     /// Ends an invocation: settings that its SQL changed go back.
     pub fn finish(&mut self) {
         self.settings = None;
@@ -139,12 +159,21 @@ impl GuestHost {
         std::mem::take(&mut self.logs)
     }
 
+    pub(super) fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Who called.
+    pub(super) fn caller(&self) -> Role {
+        self.caller.unwrap_or_else(current_role)
+    }
+
     /// The role whose rights the guest has.
     pub(super) fn role(&mut self) -> Role {
         if let Some(role) = self.effective {
             return role;
         }
-        let role = self.function.role_for(self.caller.unwrap_or_else(current_role));
+        let role = self.function.role_for(self.caller());
         self.effective = Some(role);
         role
     }
@@ -192,6 +221,13 @@ impl GuestHost {
     }
 }
 
+impl Drop for GuestHost {
+    fn drop(&mut self) {
+        // A guest that failed in its start function may have opened some; the innermost must end first.
+        self.close_savepoints();
+    }
+}
+
 impl Host for GuestHost {
     type Error = PgError;
 
@@ -200,6 +236,10 @@ impl Host for GuestHost {
         match name {
             "db_query" => query::query(self, request),
             "db_batch" => query::batch(self, request),
+            "db_savepoint" => savepoint::open(self),
+            "db_release" => savepoint::release(self),
+            "db_rollback" => savepoint::roll_back(self),
+            "context" => Ok(context::context(self)),
             "log" => Ok(log::log(self, request)),
             "env" => Ok(env::env(self, request)),
             "raise" => Ok(raise::raise(self, request)),

@@ -6,6 +6,7 @@
 
 mod answer;
 mod call;
+mod context;
 mod env;
 mod fetch;
 mod grants;
@@ -14,8 +15,10 @@ mod kv;
 mod log;
 mod query;
 mod raise;
+mod savepoint;
 mod secrets;
 
+pub use context::write_auth;
 pub use grants::Grants;
 pub use guest::{GuestHost, Road, Scope};
 pub use secrets::{key_file, redact_error, unreadable, unusable};

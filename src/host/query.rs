@@ -68,7 +68,7 @@ fn run(query: &Query<'_>, access: &Access, can_fail: bool, out: &mut Vec<u8>) ->
     Statement { sql: &query.sql, params: &query.params, can_fail }.run(access, limit, out)
 }
 
-fn refuse(host: &GuestHost) -> Option<Vec<u8>> {
+pub(super) fn refuse(host: &GuestHost) -> Option<Vec<u8>> {
     (host.function.database == alyx_manifest::DatabaseAccess::None)
         .then(|| answer::refused("SQL", "the function's manifest says \"database: none\""))
 }

@@ -7,7 +7,7 @@ use super::guest::GuestHost;
 use crate::pg::{PgError, RetryAdvice, SqlState};
 
 /// `{"sqlstate", "message", "detail", "hint", "column", "constraint", "table", "schema", "datatype",
-/// "non_retryable", "retry_after_ms"}` → `{}`.
+/// "stack", "non_retryable", "retry_after_ms"}` → `{}`.
 ///
 /// The guest goes on until it returns; whatever it returns, the error stands. A later `raise` replaces an earlier one.
 pub(super) fn raise(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
@@ -25,9 +25,20 @@ pub(super) fn raise(host: &mut GuestHost, request: &[u8]) -> Vec<u8> {
     error.schema = request.schema;
     error.table = request.table;
     error.datatype = request.datatype;
+    error.context = request.stack.as_deref().map(frames);
     error.retry = RetryAdvice { non_retryable: request.non_retryable, after_ms: request.retry_after_ms };
     host.raise(error);
     answer::empty()
+}
+
+/// Lines of a guest's stack that CONTEXT shows, and bytes of each.
+const MOST_FRAMES: usize = 20;
+const MOST_BYTES: usize = 300;
+
+/// A guest's stack, a line for each frame, bounded.
+fn frames(stack: &str) -> String {
+    let lines = stack.lines().map(str::trim).filter(|line| !line.is_empty()).take(MOST_FRAMES);
+    lines.map(|line| &line[..line.floor_char_boundary(MOST_BYTES)]).collect::<Vec<_>>().join("\n")
 }
 
 /// A guest's code, unless it is none or of a class that means success, a warning, no data or an internal error.

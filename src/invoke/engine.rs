@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
+use alyx_js_engine::{Bundle, LinkError};
 use alyx_manifest::Manifest;
-use alyx_runtime::{CheckedModule, Module, Policy, Runtime, Settings, Sha256};
+use alyx_runtime::{CheckedModule, Interrupt, Limits, Module, Policy, Runtime, Settings, Sha256};
 
+use crate::catalog::Function;
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::pg::backend::Level;
 use crate::pg::child::{self, Ended};
-use crate::pg::interrupt::Stop;
+use crate::pg::interrupt::{Stop, Watch};
 use crate::pg::{PgError, SqlState, backend, interrupt, transaction};
 use crate::{catalog, settings};
 
@@ -36,6 +38,7 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
                 max_memory_bytes: settings::max_memory_bytes(),
                 max_stack_bytes: settings::max_stack_bytes(),
                 instance_slots: settings::max_instances(),
+                shared: Some(alyx_js_engine::shared()),
             })
             .map_err(Error::from)?
             .compiling(in_a_child),
@@ -55,7 +58,10 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
 pub fn check_module(wasm: &[u8], manifest: &Manifest) -> Result<CheckedModule, PgError> {
     let host_functions: BTreeSet<String> = manifest.host_functions.keys().cloned().collect();
     let policy = Policy { host_functions };
-    Ok(runtime()?.check(wasm, &policy).map_err(Error::from)?)
+    let runtime = runtime()?;
+    let limits = Limits { memory_bytes: manifest.memory_bytes.min(settings::max_memory_bytes()), ..Limits::default() };
+    let linked = of_this_engine(&runtime, wasm.to_vec(), &limits)?;
+    Ok(runtime.check_made(linked, Sha256::of(wasm), &policy).map_err(Error::from)?)
 }
 
 /// Compiles ahead of time into the cache.
@@ -102,9 +108,65 @@ fn explain(error: alyx_runtime::Error) -> PgError {
         .unwrap_or_else(|| PgError::new(SqlState::new(b"57014"), "canceling statement due to user request"))
 }
 
-/// A module ready to run: mapped from the cache, or rebuilt from the catalog's bytes.
-pub fn load_module(sha256: &Sha256) -> Result<Rc<Module<GuestHost>>, PgError> {
-    runtime()?.load(sha256, || catalog::wasm(sha256).map_err(LoadError)).map_err(|error: LoadError| error.0)
+/// A function's module ready to run: mapped from the cache, or rebuilt from the catalog's bytes or its source.
+pub(super) fn load(function: &Function) -> Result<Rc<Module<GuestHost>>, PgError> {
+    let runtime = runtime()?;
+    let made = runtime.load_made(&function.sha256, || match &function.source {
+        Some(source) => link(&runtime, &Bundle::of(&source.bundle), &function.limits()).map_err(LoadError),
+        None => {
+            let wasm = catalog::wasm(&function.sha256).map_err(LoadError)?;
+            Ok(of_this_engine(&runtime, wasm, &function.limits()).map_err(LoadError)?)
+        }
+    });
+    made.map_err(|LoadError(mut error)| {
+        super::source::locate_in(&mut error, function);
+        error
+    })
+}
+
+/// The name under which a program of this source is kept: another engine makes another program.
+pub fn name_of_source(bundle: &str) -> Sha256 {
+    Sha256::of(format!("{}\0{bundle}", alyx_js_engine::shared().name).as_bytes())
+}
+
+/// A program that was built for another release of the engine is linked again, from the source that it carries.
+fn of_this_engine(runtime: &Runtime<GuestHost>, wasm: Vec<u8>, limits: &Limits) -> Result<Vec<u8>, PgError> {
+    match alyx_js_engine::engine_of(&wasm) {
+        Some(engine) if engine != alyx_js_engine::shared().name => match alyx_js_engine::bundle_of(&wasm) {
+            Some(bundle) => link(runtime, &bundle, limits),
+            None => Err(Error::OtherEngine { engine: engine.to_owned() }.into()),
+        },
+        _ => Ok(wasm),
+    }
+}
+
+/// Runs JavaScript's top level and keeps what it leaves in memory. Nothing of the database is within its reach.
+fn link(runtime: &Runtime<GuestHost>, bundle: &Bundle<'_>, limits: &Limits) -> Result<Vec<u8>, PgError> {
+    let watch = Watch::start(settings::max_timeout_ms());
+    let linked = alyx_js_engine::link(runtime, bundle, limits, is_to_stop);
+    let has_expired = interrupt::has_expired();
+    drop(watch);
+    linked.map_err(|problem| {
+        if let LinkError::Stopped(_) = problem
+            && !has_expired
+            && let Some(error) = SERVED.take().or_else(interrupt::raise_pending)
+        {
+            return error;
+        }
+        Error::NotLinked(problem).into()
+    })
+}
+
+/// Asked while JavaScript's top level runs.
+fn is_to_stop() -> Option<Interrupt> {
+    match interrupt::poll()? {
+        Stop::Pending => Some(Interrupt::Cancelled),
+        Stop::Expired => Some(Interrupt::TimedOut),
+        Stop::Error(error) => {
+            SERVED.replace(Some(error));
+            Some(Interrupt::Cancelled)
+        }
+    }
 }
 
 /// Either the runtime's error or Postgres', which read the bytes.

@@ -1,7 +1,8 @@
 //! The event a guest gets when it is not simply called with bytes (SPEC §6): one JSON object, written in one pass.
 
 use crate::catalog::Function;
-use crate::pg::{PgError, Role, backend, escape};
+use crate::host::write_auth;
+use crate::pg::{PgError, Role, escape};
 use crate::record::{InvocationId, Trigger};
 
 /// Writes events.
@@ -47,25 +48,4 @@ impl Event<'_> {
         out.push(b'}');
         Ok(())
     }
-}
-
-/// Who is asking: the role, and the claims that PostgREST or the gateway put into `request.jwt.claims`.
-fn write_auth(role: Role, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"role\":");
-    escape(role.name().as_bytes(), out);
-    let claims = backend::setting("request.jwt.claims")
-        .and_then(|text| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text).ok());
-    for (key, claim) in [("id", "sub"), ("email", "email")] {
-        out.extend_from_slice(format!(",\"{key}\":").as_bytes());
-        match claims.as_ref().and_then(|claims| claims.get(claim)).and_then(serde_json::Value::as_str) {
-            Some(text) => escape(text.as_bytes(), out),
-            None => out.extend_from_slice(b"null"),
-        }
-    }
-    out.extend_from_slice(b",\"claims\":");
-    match claims.and_then(|claims| serde_json::to_vec(&claims).ok()) {
-        Some(json) => out.extend_from_slice(&json),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.push(b'}');
 }

@@ -2,7 +2,7 @@
 
 use alyx_runtime::{Failure, Frame, Interrupt};
 
-use super::Target;
+use super::{Target, source};
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::pg::{PgError, SqlState, interrupt};
@@ -45,12 +45,14 @@ pub(super) fn settle<T>(
     target: &Target,
     host: &mut GuestHost,
     ended: Result<T, Failure<PgError>>,
+    left_open: bool,
 ) -> Result<T, Failed> {
     let raised = host.take_raised();
     match ended {
         Ok(value) => match raised {
+            None if left_open => Err(Failed::new(Status::Error, with_label(Error::LeftOpen.into(), target))),
             None => Ok(value),
-            Some(error) => Err(Failed::new(Status::Error, with_label(error, target))),
+            Some(error) => Err(Failed::new(Status::Error, told(error, target))),
         },
         Err(failure) => Err(explain(target, host, raised, failure)),
     }
@@ -85,13 +87,15 @@ fn explain(target: &Target, host: &mut GuestHost, raised: Option<PgError>, failu
         Failure::StackOverflow { frames } => (Status::Limit, Error::StackOverflow { function: name() }.into(), frames),
         Failure::Guest { message, .. } => {
             if let Some(error) = raised.or_else(|| host.take_unhandled(Some(&message))) {
-                return Failed::new(Status::Error, error);
+                return Failed::new(Status::Error, told(error, target));
             }
-            (Status::Error, Error::GuestFailed { message }.into(), Vec::new())
+            let mut error = PgError::from(Error::GuestFailed { message });
+            source::locate(&mut error, target);
+            (Status::Error, error, Vec::new())
         }
         Failure::Trap { message, frames } => {
             if let Some(error) = raised.or_else(|| host.take_unhandled(None)) {
-                return Failed::new(Status::Trap, error);
+                return Failed::new(Status::Trap, told(error, target));
             }
             (Status::Trap, Error::Trapped { function: name(), message }.into(), frames)
         }
@@ -112,6 +116,12 @@ fn canceled() -> PgError {
 fn timed_out(target: &Target) -> PgError {
     let limit_ms = target.function.timeout_ms();
     Error::TimedOut { function: target.function.name.clone(), limit_ms }.into()
+}
+
+/// A guest's error with all that CONTEXT says of it.
+fn told(mut error: PgError, target: &Target) -> PgError {
+    source::locate(&mut error, target);
+    with_label(error, target)
 }
 
 /// Puts the line about the function into CONTEXT, unless the error passed our context callback already.

@@ -9,11 +9,12 @@ mod event;
 mod failure;
 mod job;
 mod leftover;
+mod source;
 mod target;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use engine::{check_module, prepare_artefact};
+pub use engine::{check_module, name_of_source, prepare_artefact};
 pub use enqueue::{Order, enqueue, enqueue_event};
 pub use event::Event;
 pub use job::job;
@@ -26,7 +27,7 @@ pub use crate::host::{Scope, redact_error};
 use crate::pg::backend::Level;
 use crate::pg::interrupt::Watch;
 use crate::pg::{PgError, Role, backend, current_role};
-use crate::record::{Invocation, Line, Used, micros};
+use crate::record::{Invocation, Line, Used, current_id, micros};
 pub use crate::record::{InvocationId, Occasion, Trigger};
 use crate::settings;
 use alyx_runtime::LogLevel;
@@ -92,9 +93,13 @@ pub fn bytes<T>(
     entrance: Entrance,
     read: impl FnOnce(Option<&[u8]>) -> Result<T, PgError>,
 ) -> Result<T, PgError> {
+    // All but plain calls come with an event.
+    let is_event = entrance.occasion.trigger != Trigger::Sql;
     let call = |running: &mut Running| {
         let function = running.callable(target)?;
-        Ok(running.instance.call(function, input).map(|output| output.map(<[u8]>::to_vec)))
+        let instance = &mut running.instance;
+        let ended = if is_event { instance.call_event(function, input) } else { instance.call(function, input) };
+        Ok(ended.map(|output| output.map(<[u8]>::to_vec)))
     };
     run(target, entrance, call, |output| read(output.as_deref()).map_err(|error| failure::with_label(error, target)))
 }
@@ -118,7 +123,15 @@ pub fn by_name(name: &str, input: &[u8], role: Role) -> Result<Option<Vec<u8>>, 
 }
 
 /// What guests are lent to call other functions.
-const ROAD: Road = Road { call: by_name, enqueue: enqueue::for_guest };
+const ROAD: Road = Road { call: by_name, enqueue: enqueue::for_guest, invocation_id };
+
+/// The id of the innermost invocation; one of its own where nothing is recorded.
+fn invocation_id() -> String {
+    let id = current_id().unwrap_or_else(InvocationId::new);
+    let mut text = Vec::new();
+    id.write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
 
 type Ended<T> = Result<T, alyx_runtime::Failure<PgError>>;
 
@@ -131,8 +144,10 @@ fn run<T, R>(
     read: impl FnOnce(T) -> Result<R, PgError>,
 ) -> Result<R, PgError> {
     let caller = current_role();
+    let scope =
+        Scope { trigger: entrance.occasion.trigger.word(), attempt: entrance.occasion.attempt, ..entrance.scope };
     let mut invocation = Invocation::begin(&target.recorder, caller, entrance.occasion);
-    let result = walk(target, caller, entrance.scope, &mut invocation, call);
+    let result = walk(target, caller, scope, &mut invocation, call);
     match result.and_then(|value| Ok(read(value)?)) {
         Ok(value) => {
             invocation.succeeded();
@@ -165,9 +180,10 @@ fn walk<T>(
         invocation.guest_ended(used(&running));
     }
     let host = running.instance.host_mut();
+    let left_open = host.close_savepoints();
     let ended = match ended {
         // The hot path: nothing raised, nothing logged, nothing to put back.
-        Ok(value) if host.is_quiet() => {
+        Ok(value) if host.is_quiet() && !left_open => {
             target.put(running, caller);
             return Ok(value);
         }
@@ -180,7 +196,7 @@ fn walk<T>(
         text: line.text.clone(),
     }));
     // For a session that is being terminated this is the end: what is to be recorded must be known by now.
-    let ended = failure::settle(target, host, ended);
+    let ended = failure::settle(target, host, ended, left_open);
     host.finish();
     if ended.is_ok() && running.instance.is_usable() {
         target.put(running, caller);

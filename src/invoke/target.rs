@@ -111,7 +111,7 @@ impl Target {
     /// # Errors
     /// 42883 when the module has no such export.
     pub fn prepare(function: Rc<Function>, export: &str) -> Result<Rc<Self>, PgError> {
-        let module = engine::load_module(&function.sha256)?;
+        let module = engine::load(&function)?;
         if module.signature(export).is_none() {
             let callable = module.exports().iter().map(|found| found.name.clone()).collect();
             let (name, export) = (function.name.clone(), export.to_owned());
@@ -242,10 +242,14 @@ impl Target {
 
 fn grants_of(function: &Function, export: &str) -> Grants {
     let manifest = &function.manifest;
-    let label = format!("alyx function \"{}\" version {}, export \"{export}\"", function.name, function.version);
+    let label = match function.source {
+        Some(_) => format!("javascript function \"{}\"", function.name),
+        None => format!("alyx function \"{}\" version {}, export \"{export}\"", function.name, function.version),
+    };
     Grants {
         id: function.id,
         name: function.name.clone(),
+        version: function.version,
         context: CString::new(label.replace('\0', " ")).unwrap_or_default().into(),
         label,
         owner: function.owner,

@@ -7,11 +7,21 @@ use std::rc::Rc;
 
 use alyx_runtime::{ExportSignature, Module, ValueType};
 
+use super::javascript;
 use crate::catalog::{self, Function};
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::invoke::{Scope, Target};
 use crate::pg::{Call, JsonKind, PgError, Procedure, Scalar, TypeId, inval};
+
+/// The language of an SQL function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// An export of a deployed function.
+    Wasm,
+    /// Source.
+    JavaScript,
+}
 
 /// How arguments become input and output becomes the result.
 pub(super) enum Form {
@@ -52,7 +62,7 @@ impl Bound {
     /// What the SQL side's volatility means for the guest's SQL.
     #[inline]
     pub(super) fn scope(&self) -> Scope {
-        Scope { uses_caller_snapshot: !self.procedure.is_volatile, transition: None }
+        Scope { uses_caller_snapshot: !self.procedure.is_volatile, ..Scope::default() }
     }
 }
 
@@ -66,19 +76,19 @@ thread_local! {
 
 /// The bound function behind a call, remembered in the query's plan while no function changes.
 #[inline]
-pub(super) fn of_call(call: &mut Call<'_>) -> Result<Rc<Bound>, PgError> {
+pub(super) fn of_call(call: &mut Call<'_>, language: Language) -> Result<Rc<Bound>, PgError> {
     // Read before anything is looked up: what changes meanwhile makes the result outdated, not current.
     let generation = inval::functions();
     if let Some(bound) = call.remembered(generation) {
         return Ok(bound);
     }
-    let bound = of_function(call.function())?;
+    let bound = of_function(call.function(), language)?;
     call.remember(generation, Rc::clone(&bound));
     Ok(bound)
 }
 
 /// The bound function of an SQL function's OID.
-pub(super) fn of_function(oid: u32) -> Result<Rc<Bound>, PgError> {
+fn of_function(oid: u32, language: Language) -> Result<Rc<Bound>, PgError> {
     let generation = inval::functions();
     let known = BOUND.with(|bound| {
         let bound = bound.borrow();
@@ -87,7 +97,7 @@ pub(super) fn of_function(oid: u32) -> Result<Rc<Bound>, PgError> {
     if let Some(found) = known {
         return Ok(found);
     }
-    let bound = Rc::new(bind(oid)?);
+    let bound = Rc::new(bind(oid, language)?);
     let replaced = BOUND.with(|table| {
         let mut table = table.borrow_mut();
         let mut replaced = None;
@@ -111,8 +121,11 @@ pub(super) fn split_source(source: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn bind(oid: u32) -> Result<Bound, PgError> {
+fn bind(oid: u32, language: Language) -> Result<Bound, PgError> {
     let procedure = Procedure::read(oid)?;
+    if language == Language::JavaScript {
+        return bind_source(procedure);
+    }
     let (name, export) = split_source(&procedure.source);
     let function = catalog::find(name)?;
     check_owner(&procedure, &function)?;
@@ -124,6 +137,25 @@ fn bind(oid: u32) -> Result<Bound, PgError> {
     let result = procedure.result.base()?;
     let reads_input = target.reads_input();
     Ok(Bound { procedure, result, target, form, reads_input })
+}
+
+/// A function whose source is in the database. To a body the arguments are an array, whatever their number and types; a
+/// module takes them as one that was deployed.
+pub(super) fn bind_source(procedure: Procedure) -> Result<Bound, PgError> {
+    let target = Target::prepare(javascript::function(&procedure)?, javascript::EXPORT)?;
+    if javascript::is_module(&procedure.source) {
+        let form = form(&procedure, &target.module, &target.export)?;
+        let result = procedure.result.base()?;
+        return Ok(Bound { procedure, result, target, form, reads_input: true });
+    }
+    let kinds = procedure.arguments.iter().map(|argument| JsonKind::of(argument.r#type.oid()));
+    let form = match procedure.result {
+        TypeId::TRIGGER => Form::Trigger,
+        TypeId::EVENT_TRIGGER => Form::EventTrigger,
+        _ => Form::Value { input: Input::Array(kinds.collect::<Result<_, _>>()?) },
+    };
+    let result = procedure.result.base()?;
+    Ok(Bound { procedure, result, target, form, reads_input: true })
 }
 
 /// A binding runs with the function's grants and secrets, so only its owner may make one. Asked again at each first

@@ -1,6 +1,6 @@
 //! The call handler: arguments in, the road, result out.
 
-use super::bound::{Bound, Form, Input, of_call};
+use super::bound::{Bound, Form, Input, Language, of_call};
 use super::{output, trigger};
 use crate::error::Error;
 use crate::invoke::{self, Entrance};
@@ -12,7 +12,18 @@ const FEW: usize = 8;
 /// Called by Postgres for every call of a function in language wasm.
 #[inline]
 pub(super) fn call(call: &mut Call<'_>) -> Result<Reply, PgError> {
-    let bound = of_call(call)?;
+    reply(call, Language::Wasm)
+}
+
+/// Called by Postgres for every call of a function in language javascript.
+#[inline]
+pub(super) fn call_javascript(call: &mut Call<'_>) -> Result<Reply, PgError> {
+    reply(call, Language::JavaScript)
+}
+
+#[inline]
+fn reply(call: &mut Call<'_>, language: Language) -> Result<Reply, PgError> {
+    let bound = of_call(call, language)?;
     let reply = dispatch(call, &bound)?;
     if bound.result == bound.procedure.result { Ok(reply) } else { reply.checked(bound.procedure.result) }
 }

@@ -5,10 +5,13 @@
 
 mod bound;
 mod handler;
+mod javascript;
 mod output;
 mod trigger;
 mod validator;
 
 crate::entry!(alyx_call, pg_finfo_alyx_call, handler::call);
+crate::entry!(alyx_call_javascript, pg_finfo_alyx_call_javascript, handler::call_javascript);
+crate::entry!(alyx_validate_javascript, pg_finfo_alyx_validate_javascript, validator::validate_javascript);
 crate::entry!(alyx_inline, pg_finfo_alyx_inline, validator::inline);
 crate::entry!(alyx_validate, pg_finfo_alyx_validate, validator::validate);

@@ -40,6 +40,13 @@ fn later(trigger: &Trigger<'_>, bound: &Bound) -> Result<Reply, PgError> {
         }
         .into());
     }
+    if bound.target.function.source.is_some() {
+        return Err(Error::Unsupported {
+            message: "functions in language javascript cannot be called asynchronously".to_owned(),
+            hint: Some("Deploy the function, or have it call enqueue().".to_owned()),
+        }
+        .into());
+    }
     let mut block = Vec::with_capacity(1024);
     trigger.write(&mut block, bound.target.input_limit())?;
     let block = String::from_utf8(block).map_err(|error| Error::Internal(error.to_string()))?;

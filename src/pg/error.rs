@@ -174,6 +174,14 @@ impl PgError {
     }
 
     /// Every text of it.
+    /// Points at a place in a text that the client did not send itself, such as the body of a function; characters count
+    /// from 1.
+    pub fn at(mut self, text: &str, character: usize) -> Self {
+        self.internal_query = Some(text.to_owned());
+        self.internal_position = c_int::try_from(character).unwrap_or(0);
+        self
+    }
+
     pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let Fields {
             message,
@@ -291,6 +299,7 @@ impl From<Error> for PgError {
         let mut pg = Self::new(SqlState::new(report.code), report.message);
         pg.detail = report.detail;
         pg.hint = report.hint;
+        pg.context = report.context;
         pg
     }
 }

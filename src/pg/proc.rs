@@ -24,6 +24,10 @@ pub struct Argument {
 pub struct Procedure {
     /// Unqualified name.
     pub name: String,
+    /// Its OID.
+    pub oid: u32,
+    /// Its schema.
+    pub schema: String,
     /// Who owns it.
     pub owner: Role,
     /// The AS text.
@@ -74,6 +78,8 @@ impl Procedure {
             let xmin = (*(*tuple).t_data).t_choice.t_heap.t_xmin;
             let procedure = Self {
                 name: owned(form.proname.data.as_ptr()),
+                oid: function,
+                schema: owned(pg_sys::get_namespace_name(form.pronamespace)),
                 owner: Role(form.proowner),
                 source,
                 arguments: arguments(tuple)?,

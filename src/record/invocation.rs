@@ -254,6 +254,11 @@ impl Drop for Invocation {
     }
 }
 
+/// The id of the innermost invocation that is observed.
+pub fn current_id() -> Option<InvocationId> {
+    innermost(|running| running.last().map(|begun| begun.id))
+}
+
 /// Called when the process ends: what is still running will not end by itself.
 fn record_all() {
     while let Some(begun) = innermost(Vec::pop) {

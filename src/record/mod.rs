@@ -23,6 +23,6 @@ pub use consumer::{Consumer, is_being_read, is_waiting};
 pub use entry::{Entry, Line, Status, Trigger};
 pub use histogram::quantile_ns;
 pub use id::InvocationId;
-pub use invocation::{Invocation, Occasion, Recorder, Used};
+pub use invocation::{Invocation, Occasion, Recorder, Used, current_id};
 pub use layout::{boot, define, release_rings};
 pub use statistics::{Counters, forget, live, release_slots, take_longest_ns};

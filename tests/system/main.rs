@@ -11,6 +11,7 @@ mod escalation;
 mod events;
 mod examples;
 mod examples_preloaded;
+mod growth;
 mod hooks;
 mod interrupts;
 mod limits;

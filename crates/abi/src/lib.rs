@@ -11,9 +11,13 @@ pub use error::{ErrorReply, SqlError};
 pub use request::{Batch, Enqueue, Env, Fetch, Invoke, Key, KvList, KvSet, Log, Query, Raise};
 
 /// The host functions of `extism:host/user`, each `(i64) -> i64`: offset of the request in, offset of the response out.
-pub const HOST_FUNCTIONS: [&str; 12] = [
+pub const HOST_FUNCTIONS: [&str; 16] = [
+    "context",
     "db_batch",
     "db_query",
+    "db_release",
+    "db_rollback",
+    "db_savepoint",
     "env",
     "fn_enqueue",
     "fn_invoke",

@@ -191,6 +191,8 @@ pub struct Raise {
     pub table: Option<String>,
     /// Data type it is about.
     pub datatype: Option<String>,
+    /// Where the guest was, a line for each of its frames, innermost first: for CONTEXT.
+    pub stack: Option<String>,
     /// Whether a job that fails with it must not be tried again.
     #[serde(default)]
     pub non_retryable: bool,

@@ -3,7 +3,9 @@
 use crate::complexity;
 use crate::engine::{FEATURES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use crate::error::Error;
+use crate::event_flag::EventFlag;
 use crate::imports::{self, Namespace};
+use crate::settings::Shared;
 use crate::sha256::Sha256;
 use crate::stateless::CallGraph;
 use crate::summary::{self, ExportSignature, Import, Summary, ValueType};
@@ -44,6 +46,9 @@ pub struct CheckedModule {
     pub has_start: bool,
     /// Exports that write no state of the instance, see [`Module::is_stateless`](crate::Module::is_stateless).
     pub stateless: BTreeSet<String>,
+    /// The shared module that it imports, see [`Shared`].
+    pub shared: Option<String>,
+    event_flag: Option<u32>,
 }
 
 impl CheckedModule {
@@ -69,11 +74,18 @@ impl CheckedModule {
             memory_max_bytes: self.memory_max_bytes,
             uses_extism: self.uses_extism,
             stateless: self.stateless.clone(),
+            shared: self.shared.clone(),
+            event_flag: self.event_flag,
         }
     }
 
     /// Validates `wasm`; `user` says which names of `extism:host/user` exist besides the fixed ones.
-    pub(crate) fn new(wasm: Vec<u8>, sha256: Sha256, user: impl Fn(&str) -> bool) -> Result<Self, Error> {
+    pub(crate) fn new(
+        wasm: Vec<u8>,
+        sha256: Sha256,
+        shared: Option<&Shared>,
+        user: impl Fn(&str) -> bool,
+    ) -> Result<Self, Error> {
         if Parser::is_component(&wasm) {
             return Err(invalid("it is a component, and only core modules are supported"));
         }
@@ -89,22 +101,39 @@ impl CheckedModule {
             uses_wasi: false,
             has_start: false,
             stateless: BTreeSet::new(),
+            shared: None,
+            event_flag: None,
         };
-        module.read(&wasm, &types, user)?;
+        module.read(&wasm, &types, shared, user)?;
         module.wasm = wasm;
         Ok(module)
     }
 
-    fn read(&mut self, wasm: &[u8], types: &Types, user: impl Fn(&str) -> bool) -> Result<(), Error> {
+    fn read(
+        &mut self,
+        wasm: &[u8],
+        types: &Types,
+        shared: Option<&Shared>,
+        user: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
         let mut graph = CallGraph::default();
         let mut functions = Vec::new();
+        let mut flag = EventFlag::default();
         let mut startup = complexity::Startup::default();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
                         let import = import?;
-                        self.import(&import, types.as_ref(), &user)?;
+                        if let (Some(shared), TypeRef::Memory(memory)) = (shared, import.ty)
+                            && (import.module, import.name) == (shared.name.as_str(), "memory")
+                        {
+                            self.shares(shared);
+                            self.memory_min_bytes = memory.initial.saturating_mul(PAGE_BYTES);
+                            self.imports.push(named(&import));
+                            continue;
+                        }
+                        self.import(&import, types.as_ref(), shared, &user)?;
                         graph.import();
                     }
                 }
@@ -128,8 +157,10 @@ impl CheckedModule {
                         if export.kind == ExternalKind::Func {
                             functions.push((export.name, export.index));
                         }
+                        flag.export(&export);
                     }
                 }
+                Payload::GlobalSection(section) => flag.globals(section)?,
                 Payload::StartSection { .. } => self.has_start = true,
                 Payload::CodeSectionEntry(body) => {
                     complexity::check(&body)?;
@@ -138,6 +169,7 @@ impl CheckedModule {
                 _ => {}
             }
         }
+        self.event_flag = flag.address();
         let stateless = graph.stateless();
         for (name, index) in functions {
             let ty = types.as_ref().core_function_at(index);
@@ -154,6 +186,7 @@ impl CheckedModule {
         &mut self,
         import: &wasmparser::Import<'_>,
         types: TypesRef<'_>,
+        shared: Option<&Shared>,
         user: impl Fn(&str) -> bool,
     ) -> Result<(), Error> {
         let ty = match import.ty {
@@ -162,12 +195,28 @@ impl CheckedModule {
             _ => return Err(imports::unknown(import.module, import.name)),
         };
         let (params, results) = function_type(types, types.core_type_at_in_module(ty))?;
-        imports::check(import.module, import.name, &params, &results, user)?;
+        match shared.filter(|shared| shared.name == import.module) {
+            Some(shared) => {
+                imports::check_shared(shared, import.name, &params, &results)?;
+                self.shares(shared);
+            }
+            None => imports::check(import.module, import.name, &params, &results, user)?,
+        }
         self.uses_extism |= Namespace::of(import.module) == Some(Namespace::Extism);
         self.uses_wasi |= Namespace::of(import.module) == Some(Namespace::Wasi);
-        self.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned() });
+        self.imports.push(named(import));
         Ok(())
     }
+
+    /// Its input reaches it through the shared module.
+    fn shares(&mut self, shared: &Shared) {
+        self.uses_extism = true;
+        self.shared = Some(shared.name.clone());
+    }
+}
+
+fn named(import: &wasmparser::Import<'_>) -> Import {
+    Import { module: import.module.to_owned(), name: import.name.to_owned() }
 }
 
 const PAGE_BYTES: u64 = 64 << 10;

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 /// Also the version of this format and of [`Summary`].
-const MAGIC: &[u8; 16] = b"alyx compiled 01";
+const MAGIC: &[u8; 16] = b"alyx compiled 02";
 const DIGEST_BYTES: usize = 32;
 const LENGTHS_BYTES: usize = 16;
 const TRAILER_BYTES: usize = LENGTHS_BYTES + DIGEST_BYTES + MAGIC.len();

@@ -3,6 +3,7 @@
 //! Types are written one letter per value: `i` is i32, `I` is i64.
 
 use crate::error::Error;
+use crate::settings::Shared;
 use crate::summary::{ValueType, signature_text};
 use alyx_abi::HOST_FUNCTIONS;
 
@@ -120,6 +121,18 @@ pub(crate) const WASI_REFUSED: [Entry; 30] = [
     ("sock_shutdown", "ii", "i"),
 ];
 
+/// Checks a function that is imported from the shared module.
+pub(crate) fn check_shared(
+    shared: &Shared,
+    name: &str,
+    params: &[ValueType],
+    results: &[ValueType],
+) -> Result<(), Error> {
+    let found = shared.functions.iter().find(|entry| entry.0 == name);
+    let Some((_, want_params, want_results)) = found else { return Err(unknown(&shared.name, name)) };
+    fits(&shared.name, name, (params, results), (want_params, want_results))
+}
+
 /// Checks one imported function; `user` says which names of `extism:host/user` exist besides the fixed ones.
 pub(crate) fn check(
     module: &str,
@@ -136,6 +149,15 @@ pub(crate) fn check(
         Some(Namespace::User) | None => None,
     };
     let Some((want_params, want_results)) = expected else { return Err(unknown(module, name)) };
+    fits(module, name, (params, results), (want_params, want_results))
+}
+
+fn fits(
+    module: &str,
+    name: &str,
+    (params, results): (&[ValueType], &[ValueType]),
+    (want_params, want_results): (&str, &str),
+) -> Result<(), Error> {
     if spelled(params).eq(want_params.chars()) && spelled(results).eq(want_results.chars()) {
         return Ok(());
     }

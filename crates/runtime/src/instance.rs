@@ -17,34 +17,42 @@ const INLINE_ARGS: usize = 16;
 pub struct Instance<H: Host> {
     store: Store<State<H>>,
     instance: wasmtime::Instance,
+    /// The instance that has the memory: the same, but for a program.
+    home: wasmtime::Instance,
     module: Rc<Module<H>>,
     /// Distinguishes it from all others of this process.
     id: u64,
     usable: bool,
+    /// What the guest was told last about its input.
+    told_event: bool,
 }
 
 impl<H: Host> Instance<H> {
     pub(crate) fn new(module: Rc<Module<H>>, state: State<H>) -> Result<Self, Failure<H::Error>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let mut store = Store::new(module.pre().module().engine(), state);
+        let mut store = Store::new(module.code().engine(), state);
         store.limiter(|state| &mut state.meter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
             store.data_mut().check_interrupt()?;
             Ok(UpdateDeadline::Continue(1))
         });
-        let instance = match module.pre().instantiate(&mut store) {
-            Ok(instance) => instance,
+        let (instance, home) = match module.start(&mut store) {
+            Ok(instances) => instances,
             Err(error) => {
                 store.data_mut().flush_streams();
                 return Err(match outcome::end(store.data_mut(), &error, module.instance_slots()) {
+                    // What does not fit the shared module is the program's fault.
+                    End::Failed(Failure::Internal(message)) if module.is_program() => {
+                        Failure::Trap { message, frames: Vec::new() }
+                    }
                     End::Failed(failure) => failure,
                     End::Exit(code) => outcome::exited(code),
                 });
             }
         };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut instance = Self { store, instance, module, id, usable: true };
+        let mut instance = Self { store, instance, home, module, id, usable: true, told_event: false };
         instance.initialise()?;
         Ok(instance)
     }
@@ -81,10 +89,30 @@ impl<H: Host> Instance<H> {
     /// Any [`Failure`]. After [`Failure::Guest`] the instance can usually be called again, after all others never:
     /// ask [`is_usable`](Self::is_usable).
     pub fn call(&mut self, function: Callable, input: &[u8]) -> Result<Option<&[u8]>, Failure<H::Error>> {
+        self.call_with(function, input, false)
+    }
+
+    /// The same with an input that is an event, which the guest is told if it wants to know (`alyx_event`).
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn call_event(&mut self, function: Callable, event: &[u8]) -> Result<Option<&[u8]>, Failure<H::Error>> {
+        self.call_with(function, event, true)
+    }
+
+    fn call_with(
+        &mut self,
+        function: Callable,
+        input: &[u8],
+        is_event: bool,
+    ) -> Result<Option<&[u8]>, Failure<H::Error>> {
         if !function.is_handler() {
             return Err(Failure::Internal("function takes parameters and cannot be an entry point".to_owned()));
         }
         self.enter(function)?;
+        if is_event != self.told_event {
+            self.tell(is_event);
+        }
         let state = self.store.data_mut();
         state.begin();
         if self.module.uses_extism() {
@@ -147,6 +175,27 @@ impl<H: Host> Instance<H> {
     /// False after a trap, a limit, an interrupt, an exit or a failed host function: drop it then.
     pub fn is_usable(&self) -> bool {
         self.usable
+    }
+
+    /// From here on its clocks show zero and its random numbers are none.
+    pub(crate) fn stop_the_clock(&mut self) {
+        self.store.data_mut().is_frozen = true;
+    }
+
+    /// Its memory; empty where it exports none.
+    pub fn memory(&mut self) -> &mut [u8] {
+        match self.home.get_memory(&mut self.store, "memory") {
+            Some(memory) => memory.data_mut(&mut self.store),
+            None => &mut [],
+        }
+    }
+
+    /// Writes what the input is to where the guest has asked for it; an address outside of its memory is its own loss.
+    fn tell(&mut self, is_event: bool) {
+        self.told_event = is_event;
+        let Some(address) = self.module.event_flag().and_then(|address| usize::try_from(address).ok()) else { return };
+        let memory = self.home.get_memory(&mut self.store, "memory");
+        let _ = memory.map(|memory| memory.write(&mut self.store, address, &u32::from(is_event).to_le_bytes()));
     }
 
     fn enter(&mut self, function: Callable) -> Result<(), Failure<H::Error>> {

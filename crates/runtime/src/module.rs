@@ -25,12 +25,20 @@ pub(crate) enum Initialisation {
     Reactor,
 }
 
+/// How a module becomes an instance.
+pub(crate) enum Body<H: Host> {
+    /// All that it imports are host functions.
+    Alone(InstancePre<State<H>>),
+    /// It imports memory and functions of the shared module, which is instantiated first, in the same store.
+    Program { module: wasmtime::Module, shared: Rc<Module<H>> },
+}
+
 /// A compiled module; cheap to keep, its code is shared between processes through the page cache.
 pub struct Module<H: Host> {
     sha256: Sha256,
     summary: Summary,
     initialisation: Initialisation,
-    pre: InstancePre<State<H>>,
+    body: Body<H>,
     kernels: KernelPool,
     instance_slots: u32,
 }
@@ -40,11 +48,15 @@ impl<H: Host> Module<H> {
         sha256: Sha256,
         summary: Summary,
         module: &wasmtime::Module,
+        shared: Option<Rc<Self>>,
         kernels: KernelPool,
         instance_slots: u32,
     ) -> Result<Self, Error> {
-        let pre = link::link(module, &summary.imports)?;
-        Ok(Self { sha256, initialisation: initialisation(&summary.exports), summary, pre, kernels, instance_slots })
+        let body = match shared {
+            Some(shared) => Body::Program { module: module.clone(), shared },
+            None => Body::Alone(link::link(module, &summary.imports)?),
+        };
+        Ok(Self { sha256, initialisation: initialisation(&summary.exports), summary, body, kernels, instance_slots })
     }
 
     /// Its name.
@@ -95,8 +107,46 @@ impl<H: Host> Module<H> {
         Instance::new(Rc::clone(self), state)
     }
 
-    pub(crate) fn pre(&self) -> &InstancePre<State<H>> {
-        &self.pre
+    /// Its code.
+    pub(crate) fn code(&self) -> &wasmtime::Module {
+        match &self.body {
+            Body::Alone(pre) => pre.module(),
+            Body::Program { module, .. } => module,
+        }
+    }
+
+    pub(crate) fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Makes the instance, and the one that it shares memory with: that of the module itself, and that which has the
+    /// memory.
+    pub(crate) fn start(
+        &self,
+        store: &mut wasmtime::Store<State<H>>,
+    ) -> wasmtime::Result<(wasmtime::Instance, wasmtime::Instance)> {
+        let (module, shared) = match &self.body {
+            Body::Alone(pre) => return pre.instantiate(store).map(|instance| (instance, instance)),
+            Body::Program { module, shared } => (module, shared),
+        };
+        let (_, engine) = shared.start(store)?;
+        let imports: Option<Vec<_>> =
+            self.summary.imports.iter().map(|import| engine.get_export(&mut *store, &import.name)).collect();
+        let imports = imports.ok_or_else(|| wasmtime::Error::msg("the shared module lacks an export"))?;
+        Ok((wasmtime::Instance::new(&mut *store, module, &imports)?, engine))
+    }
+
+    /// Where in its memory it wants to be told what its input is.
+    pub(crate) fn event_flag(&self) -> Option<u32> {
+        match &self.body {
+            Body::Alone(_) => self.summary.event_flag,
+            Body::Program { shared, .. } => shared.event_flag(),
+        }
+    }
+
+    /// Whether it runs on the shared module.
+    pub(crate) fn is_program(&self) -> bool {
+        matches!(self.body, Body::Program { .. })
     }
 
     pub(crate) fn initialisation(&self) -> Initialisation {

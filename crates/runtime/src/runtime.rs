@@ -1,14 +1,15 @@
 //! The entrance: checks, builds and loads modules.
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Entry};
 use crate::check::{CheckedModule, Policy};
 use crate::debug_info;
 use crate::engine::{self, Ticker};
 use crate::error::Error;
 use crate::host::Host;
+use crate::instance::Instance;
 use crate::kernel::KernelPool;
 use crate::module::Module;
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
 use crate::sha256::Sha256;
 use crate::summary::Summary;
 use crate::trusted;
@@ -90,8 +91,16 @@ impl<H: Host> Runtime<H> {
     /// # Errors
     /// All of [`Error`] that speak about a module.
     pub fn check(&self, wasm: &[u8], policy: &Policy) -> Result<CheckedModule, Error> {
-        self.check_size(wasm)?;
-        self.checked(wasm.to_vec(), Sha256::of(wasm), |name| policy.host_functions.contains(name))
+        self.check_made(wasm.to_vec(), Sha256::of(wasm), policy)
+    }
+
+    /// The same of bytes that were made from those that `name` names, as a program is that was linked again.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_made(&self, wasm: Vec<u8>, name: Sha256, policy: &Policy) -> Result<CheckedModule, Error> {
+        self.check_size(&wasm)?;
+        self.checked(wasm, name, |name| policy.host_functions.contains(name))
     }
 
     /// Compiles a module into the cache, unless it is there.
@@ -100,7 +109,7 @@ impl<H: Host> Runtime<H> {
     /// [`Error::Cache`] when it could not be stored: the module is loaded nevertheless, and [`load`](Self::load) will
     /// compile it again in other processes. Others when it does not compile.
     pub fn build(&self, module: &CheckedModule) -> Result<(), Error> {
-        if self.cache.as_ref().is_some_and(|cache| cache.open(&module.sha256).is_ok()) {
+        if self.in_cache(&module.sha256).is_some() {
             return Ok(());
         }
         let compiled = self.compile(module)?;
@@ -117,6 +126,25 @@ impl<H: Host> Runtime<H> {
         sha256: &Sha256,
         wasm: impl FnOnce() -> Result<Vec<u8>, E>,
     ) -> Result<Rc<Module<H>>, E> {
+        self.load_made(sha256, || {
+            let wasm = wasm()?;
+            if Sha256::of(&wasm) != *sha256 {
+                let message = format!("its SHA-256 is not {sha256}");
+                return Err(Error::Invalid { message, offset: None }.into());
+            }
+            Ok(wasm)
+        })
+    }
+
+    /// The same for bytes that are made from what `sha256` names, and need not have that hash.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_made<E: From<Error>>(
+        &self,
+        sha256: &Sha256,
+        wasm: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<Rc<Module<H>>, E> {
         if let Some(module) = self.loaded(sha256) {
             return Ok(module);
         }
@@ -125,10 +153,6 @@ impl<H: Host> Runtime<H> {
         }
         let wasm = wasm()?;
         self.check_size(&wasm)?;
-        if Sha256::of(&wasm) != *sha256 {
-            let message = format!("its SHA-256 is not {sha256}");
-            return Err(Error::Invalid { message, offset: None }.into());
-        }
         // Which host functions it may have was decided when it was deployed; the host refuses the others.
         let checked = self.checked(wasm, *sha256, |_| true)?;
         let compiled = self.compile(&checked)?;
@@ -136,6 +160,38 @@ impl<H: Host> Runtime<H> {
             tracing::debug!(%sha256, %error, "compiled module is kept in memory only");
         }
         Ok(self.keep(*sha256, checked.summary(), &compiled.module)?)
+    }
+
+    /// The module that others share.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); [`Error::Internal`] where the settings have none.
+    pub fn shared(&self) -> Result<Rc<Module<H>>, Error> {
+        let shared = self.settings.shared.as_ref();
+        let shared = shared.ok_or_else(|| Error::Internal("there is no shared module".to_owned()))?;
+        self.load_made(&shared.sha256, || Ok(shared.wasm.to_vec()))
+    }
+
+    /// A sandbox of the shared module alone, for a host of its own, in which time stands still and nothing is random:
+    /// what is evaluated there is the same everywhere.
+    ///
+    /// # Errors
+    /// Those of [`shared`](Self::shared), or the failure as text.
+    pub fn start_shared<I: Host>(&self, host: I, limits: &Limits) -> Result<Instance<I>, Error> {
+        let shared = self.shared()?;
+        let slots = self.settings.instance_slots;
+        let module = Module::<I>::new(
+            *shared.sha256(),
+            shared.summary().clone(),
+            shared.code(),
+            None,
+            KernelPool::default(),
+            slots,
+        )?;
+        let mut instance =
+            Rc::new(module).instantiate(host, limits).map_err(|failure| Error::Internal(format!("{failure:?}")))?;
+        instance.stop_the_clock();
+        Ok(instance)
     }
 
     /// Removes a module from memory and from the cache; instances that live go on.
@@ -147,7 +203,7 @@ impl<H: Host> Runtime<H> {
     }
 
     fn checked(&self, wasm: Vec<u8>, sha256: Sha256, user: impl Fn(&str) -> bool) -> Result<CheckedModule, Error> {
-        let module = CheckedModule::new(wasm, sha256, user)?;
+        let module = CheckedModule::new(wasm, sha256, self.settings.shared.as_ref(), user)?;
         too_large("initial memory", module.memory_min_bytes, self.settings.max_memory_bytes)?;
         Ok(module)
     }
@@ -166,13 +222,7 @@ impl<H: Host> Runtime<H> {
 
     /// Maps a module from the cache; what is missing, stale or damaged is not there.
     fn cached(&self, sha256: &Sha256) -> Option<(wasmtime::Module, Summary)> {
-        let entry = match self.cache.as_ref()?.open(sha256) {
-            Ok(entry) => entry,
-            Err(reason) => {
-                tracing::debug!(%sha256, %reason, "compiled module not used");
-                return None;
-            }
-        };
+        let entry = self.in_cache(sha256)?;
         match trusted::map(&self.engine, entry.file) {
             Ok(module) => Some((module, entry.summary)),
             Err(error) => {
@@ -180,6 +230,25 @@ impl<H: Host> Runtime<H> {
                 None
             }
         }
+    }
+
+    /// The entry of a module, if it is there and fits the shared module of today.
+    fn in_cache(&self, sha256: &Sha256) -> Option<Entry> {
+        match self.cache.as_ref()?.open(sha256) {
+            Ok(entry) if entry.summary.shared.as_ref().is_none_or(|name| self.is_shared(name)) => Some(entry),
+            Ok(_) => {
+                tracing::debug!(%sha256, "compiled program was made for another shared module");
+                None
+            }
+            Err(reason) => {
+                tracing::debug!(%sha256, %reason, "compiled module not used");
+                None
+            }
+        }
+    }
+
+    fn is_shared(&self, name: &str) -> bool {
+        self.settings.shared.as_ref().is_some_and(|shared| shared.name == name)
     }
 
     /// Compiles and stores a module, unless another process does it at this time.
@@ -211,7 +280,8 @@ impl<H: Host> Runtime<H> {
 
     fn keep(&self, sha256: Sha256, summary: Summary, module: &wasmtime::Module) -> Result<Rc<Module<H>>, Error> {
         let slots = self.settings.instance_slots;
-        let module = Rc::new(Module::new(sha256, summary, module, self.kernels.clone(), slots)?);
+        let shared = if summary.shared.is_some() { Some(self.shared()?) } else { None };
+        let module = Rc::new(Module::new(sha256, summary, module, shared, self.kernels.clone(), slots)?);
         let mut loaded = self.loaded.borrow_mut();
         if loaded.len() >= MAX_LOADED {
             let oldest = loaded.iter().min_by_key(|(_, entry)| entry.last_use).map(|(sha256, _)| *sha256);

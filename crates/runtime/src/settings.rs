@@ -1,6 +1,20 @@
 //! Sizes that bound the process ([`Settings`]) and one instance ([`Limits`]).
 
+use crate::sha256::Sha256;
 use std::path::PathBuf;
+
+/// A module whose memory and functions others import instead of carrying them: compiled once, mapped once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// What others import it as; it names these very bytes.
+    pub name: String,
+    /// Their hash.
+    pub sha256: Sha256,
+    /// Its bytes. It exports its memory as `memory`.
+    pub wasm: &'static [u8],
+    /// Functions that may be imported: name, parameters, result, a letter per value (`i` is i32, `I` is i64).
+    pub functions: &'static [(&'static str, &'static str, &'static str)],
+}
 
 /// Fixed for the life of a [`Runtime`](crate::Runtime).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +29,8 @@ pub struct Settings {
     pub max_stack_bytes: usize,
     /// Instances that may live at once.
     pub instance_slots: u32,
+    /// The module that others may import.
+    pub shared: Option<Shared>,
 }
 
 impl Default for Settings {
@@ -25,6 +41,7 @@ impl Default for Settings {
             max_memory_bytes: 1 << 30,
             max_stack_bytes: 1 << 20,
             instance_slots: 64,
+            shared: None,
         }
     }
 }

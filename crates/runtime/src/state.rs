@@ -51,6 +51,8 @@ pub(crate) struct State<H: Host> {
     pub(crate) streams: Streams,
     pub(crate) environment: Option<Vec<Vec<u8>>>,
     pub(crate) stop: Option<Stop<H::Error>>,
+    /// Whether time stands still.
+    pub(crate) is_frozen: bool,
 }
 
 impl<H: Host> State<H> {
@@ -67,6 +69,7 @@ impl<H: Host> State<H> {
             streams: Streams::default(),
             environment: None,
             stop: None,
+            is_frozen: false,
         }
     }
 

@@ -107,6 +107,10 @@ pub(crate) struct Summary {
     pub(crate) memory_max_bytes: Option<u64>,
     pub(crate) uses_extism: bool,
     pub(crate) stateless: BTreeSet<String>,
+    /// The shared module that it imports.
+    pub(crate) shared: Option<String>,
+    /// Where in its memory it wants to be told what its input is.
+    pub(crate) event_flag: Option<u32>,
 }
 
 /// Finds the function to call: `wanted`, else `handler`, else the only callable export, else a lone `_start`.
