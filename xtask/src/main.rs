@@ -12,6 +12,7 @@ mod error;
 mod extension;
 mod fuzz;
 mod guests;
+mod javascript;
 mod packages;
 mod pg_cron;
 mod places;

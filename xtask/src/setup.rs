@@ -6,6 +6,7 @@ use crate::console::Console;
 use crate::error::Result;
 use crate::extension;
 use crate::guests::{self, Example};
+use crate::javascript;
 use crate::packages;
 use crate::places::{Places, remove_dir};
 use crate::postgres::Postgres;
@@ -31,6 +32,7 @@ pub(crate) fn prepare(console: &mut Console) -> Result<Ready> {
     let postgres = Postgres::locate(&places)?;
     console.step(&logs, "private PostgreSQL", |step| postgres.ensure_tree(step))?;
     console.step(&logs, "cargo-pgrx", |step| extension::ensure_cargo_pgrx(&places, step))?;
+    console.step(&logs, "JavaScript engine", |step| javascript::build_engine(&places, step))?;
     console.step(&logs, "extension", |step| extension::install(&places, &postgres, step))?;
     let examples = console.step(&logs, "example guests", |step| guests::build(&places, &postgres, step))?;
     Ok(Ready { places, postgres, examples, _lock: lock })

@@ -8,6 +8,7 @@ use crate::cluster::Cluster;
 use crate::console::Console;
 use crate::error::{Context, Failure, Result};
 use crate::fuzz;
+use crate::javascript;
 use crate::setup::{self, Ready};
 use crate::tally::Tally;
 
@@ -19,6 +20,9 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let cluster = ready.postgres.test_cluster();
     console.step(&logs, "test server", |step| cluster.recreate(step))?;
     let mut failures = Vec::new();
+    let mut build = ready.places.cargo();
+    build.args(["build", "--workspace", "--bin", "alyx"]);
+    console.step(&logs, "command line", |step| step.run(&mut build))?;
     let tally = tests(console, &ready, &cluster, only, &mut failures)?;
     cluster.stop()?;
     if only.is_none() {
@@ -27,6 +31,7 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
             command.args(arguments);
             command
         };
+        failures.extend(console.step(&logs, "JavaScript tests", |step| javascript::test(&ready.places, step)).err());
         failures.extend(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))).err());
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         failures.extend(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))).err());
