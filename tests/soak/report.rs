@@ -26,7 +26,7 @@ pub fn write(plan: &Plan, ledger: &Ledger, run: &Run, checks: &[Check], load_bef
         format_args!("Load of the machine (one minute): {load_before} before, {} during the run.", run.load),
     );
 
-    text.push_str("\n## Long-lived processes\n\nMean over the processes of a kind that lived through the second half: lowest value in each fortieth of the run, at first, half time and last, and the slope of least squares over the second half. Own memory is RssAnon; files are those that are no table's or index's.\n\n");
+    text.push_str("\n## Long-lived processes\n\nMean over the processes of a kind that lived through the second half: lowest value in each fortieth of the run, at first, half time and last, and the slope of the second half, the median of those between all pairs of points. Own memory is RssAnon; files are those that are no table's or index's.\n\n");
     text.push_str("| process | number | own memory, MB | kB/min | fastest | with shared, MB | open files | per min | mappings | per min |\n|---|--:|---|--:|--:|--:|---|--:|---|--:|\n");
     for group in memory::groups(run) {
         let (memory, files, mappings) = (&group.own_kb, &group.open_files, &group.mappings);
