@@ -1,4 +1,6 @@
 """Samples to one Markdown table. Ratios are the median of the ratios of each round, so that a slow minute hits both sides."""
+import json
+import pathlib
 import statistics
 
 from workloads import UNITS
@@ -25,6 +27,11 @@ def markdown(records):
         cells = [_cell(language, workload, samples, errors) for workload in workloads]
         lines.append(f"| {label} | " + " | ".join(cells + [_first_call(language, first)]) + " |")
 
+    published = json.loads((pathlib.Path(__file__).resolve().parent / "published.json").read_text())
+    for label, row in published["rows"].items():
+        cells = [f"{row[workload][0]} ({row[workload][1]}, ?)" if workload in row else "-" for workload in workloads]
+        lines.append(f"| {label}, published | " + " | ".join(cells + ["-"]) + " |")
+    lines += ["", "Published: " + published["note"]]
     lines += ["", "In brackets: times PL/pgSQL, times C. Triggers: what the trigger adds to a row. First call: SELECT 1 in the same place is taken off.", "", meta["machine"]]
     lines += [f"- {meta['languages'].get(language, language)}, {workload}: {text}" for (language, workload), text in errors.items()]
     return "\n".join(lines) + "\n"
