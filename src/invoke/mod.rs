@@ -175,7 +175,7 @@ fn walk<T>(
     let watch = Watch::start(target.function.timeout_ms());
     let mut running = target.take(caller, scope)?;
     let ended = call(&mut running)?;
-    leftover::note(running.instance.usage().host_peak_bytes);
+    leftover::note(running.instance.host_peak_bytes());
     if invocation.is_observed() {
         invocation.guest_ended(used(&running));
     }

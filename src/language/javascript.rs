@@ -91,7 +91,11 @@ fn wrap(procedure: &Procedure) -> Result<Source, PgError> {
     let types = procedure
         .arguments
         .iter()
-        .map(|argument| argument.r#type.base()?.name())
+        .map(|argument| {
+            let base = argument.r#type.base()?;
+            // Its name would be qualified where the search_path does not have it.
+            if base == TypeId::BYTEA { Ok("bytea".to_owned()) } else { base.name() }
+        })
         .collect::<Result<Vec<String>, PgError>>()?;
     let spec = serde_json::json!({ "kind": kind, "types": types, "returns": returns(procedure)? });
     let asynchronous = if uses_word(&procedure.source, "await") { "async " } else { "" };

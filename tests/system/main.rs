@@ -14,6 +14,7 @@ mod examples_preloaded;
 mod growth;
 mod hooks;
 mod interrupts;
+mod javascript;
 mod limits;
 mod outcomes;
 mod ownership;

@@ -165,11 +165,13 @@ impl<H: Host> Instance<H> {
     /// What the last call used.
     pub fn usage(&self) -> Usage {
         let state = self.store.data();
-        Usage {
-            memory_peak_bytes: state.meter.peak_bytes(),
-            host_peak_bytes: state.meter.host_peak_bytes(),
-            ..state.usage
-        }
+        Usage { memory_peak_bytes: state.meter.peak_bytes(), ..state.usage }
+    }
+
+    /// Most of what the process allocated for the last call: blocks and variables, in bytes.
+    #[inline]
+    pub fn host_peak_bytes(&self) -> u64 {
+        self.store.data().meter.host_peak_bytes()
     }
 
     /// False after a trap, a limit, an interrupt, an exit or a failed host function: drop it then.

@@ -13,8 +13,6 @@ use crate::wasi::Streams;
 pub struct Usage {
     /// Most memory at one time: linear memory, blocks and variables.
     pub memory_peak_bytes: u64,
-    /// The part of it that the process allocated: blocks and variables.
-    pub host_peak_bytes: u64,
     /// Calls of `extism:host/user` functions.
     pub host_calls: u64,
     /// Calls of `http_request`.

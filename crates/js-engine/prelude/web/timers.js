@@ -48,6 +48,7 @@ export function installTimers(engine) {
   define("clearInterval", clear);
   define("clearImmediate", clear);
   define("queueMicrotask", (run) => {
+    if (typeof run !== "function") throw new TypeError("queueMicrotask takes a function");
     Promise.resolve().then(run);
   });
   engine.setTimers(step);

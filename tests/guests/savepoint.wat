@@ -1,0 +1,22 @@
+;; Opens a transaction of its own, inserts a row into t, and returns without ending it.
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store (param i64 i32)))
+  (import "extism:host/user" "db_savepoint" (func $db_savepoint (param i64) (result i64)))
+  (import "extism:host/user" "db_query" (func $db_query (param i64) (result i64)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "{}")
+  (data (i32.const 16) "{\"sql\": \"INSERT INTO t VALUES (1)\"}")
+  (func $block (param $at i32) (param $length i32) (result i64)
+    (local $block i64) (local $i i32)
+    (local.set $block (call $alloc (i64.extend_i32_u (local.get $length))))
+    (loop $next
+      (call $store (i64.add (local.get $block) (i64.extend_i32_u (local.get $i)))
+                   (i32.load8_u (i32.add (local.get $at) (local.get $i))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (local.get $length))))
+    (local.get $block))
+  (func (export "handler") (result i32)
+    (drop (call $db_savepoint (call $block (i32.const 0) (i32.const 2))))
+    (drop (call $db_query (call $block (i32.const 16) (i32.const 35))))
+    (i32.const 0)))
