@@ -128,3 +128,22 @@ fn all_demos_run() {
         run_script(&db, name, "demo.sql");
     }
 }
+
+/// Those in TypeScript, by what their demo says; send-welcome and cleanup-sessions need workers, and
+/// run in `cargo xtask demo`.
+#[test]
+fn examples_in_typescript_do_what_their_demo_says() {
+    for (name, expected) in [
+        ("create-post", &["hello-world-2", "creme-brulee-fur-strassenkatzen", "| f       | t"][..]),
+        ("stripe-webhook", &["\"duplicate\": true", "in_1"][..]),
+        ("order-stock", &["Teapot |     7", "Lamp   |     0"][..]),
+        ("validate-json", &["ada@example.com", "bob@example.com"][..]),
+    ] {
+        let db = Db::new(&format!("example_{}", name.replace('-', "_")));
+        run_script(&db, name, "bind.sql");
+        let shown = run_script(&db, name, "demo.sql");
+        for text in expected {
+            assert!(shown.contains(text), "{name}: {text:?} is not in:\n{shown}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! LANGUAGE javascript and transactions of a guest's own, as a user in psql meets them.
 
-use alyx_tests::{Db, guest, literal};
+use alyx_tests::{Db, guest, guests_folder, literal};
 
 /// A body as SQL.
 fn create(db: &mut Db, signature: &str, body: &str) {
@@ -203,4 +203,31 @@ fn functions_survive_replacement_and_other_sessions_see_it() {
     assert_eq!((db.value("SELECT f()"), other.value("SELECT f()")), ("1".to_owned(), "1".to_owned()));
     create(&mut db, "f() RETURNS int", "return 2");
     assert_eq!((db.value("SELECT f()"), other.value("SELECT f()")), ("2".to_owned(), "2".to_owned()));
+}
+
+/// A program that was built for another release of the engine is linked again from the source that it carries.
+#[test]
+fn a_program_of_another_engine_is_linked_again() {
+    let mut db = Db::new("javascript_relink");
+    let wasm = std::fs::read(guests_folder().join("validate-json.wasm")).expect("`cargo xtask test` builds it");
+    let prefix = b"alyx:js-engine/";
+    let mut other = wasm.clone();
+    let mut changed = 0;
+    for at in 0..other.len() - 64 {
+        if other[at..].starts_with(prefix) {
+            other[at + prefix.len()..][..16].copy_from_slice(b"0123456789abcdef");
+            changed += 1;
+        }
+    }
+    assert!(changed > 0, "it imports the engine by its hash");
+    db.deploy("relinked", &other, "");
+    let refusal = db.refusal("SELECT fn_invoke('relinked', '{\"name\": \"\"}')");
+    assert!(refusal.says("the document is not valid: name"), "{refusal}");
+    // Without its source there is nothing to link.
+    let bundle = other.windows(11).position(|window| window == b"alyx.bundle").expect("it carries its source");
+    other[bundle..][..11].copy_from_slice(b"alyx.nobody");
+    match db.try_deploy("orphan", &other, "") {
+        Err(refusal) => assert!(refusal.code == "0A000" && refusal.says("engine"), "{refusal}"),
+        Ok(_) => panic!("a program without engine and source was deployed"),
+    }
 }
