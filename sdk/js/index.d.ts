@@ -24,7 +24,7 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 /**
  * Makes an exported function of one that takes a context.
  *
- * What it returns, or resolves to, is the result: any JSON value; in a `BEFORE` row trigger the row or nothing; for an
+ * What it returns, or resolves to, is the result: any JSON value; in a `BEFORE` row trigger `ctx.row`, nothing, or an outcome (`{ row: {…} }`, `{ skip: true }`); for an
  * HTTP request a `Response`, `{ status, headers, body }` or any JSON. Bytes are passed on as they are.
  *
  * @example

@@ -1,6 +1,7 @@
 //! LANGUAGE javascript and transactions of a guest's own, as a user in psql meets them.
 
 use alyx_tests::{Db, guest, guests_folder, literal};
+use std::path::Path;
 
 /// A body as SQL.
 fn create(db: &mut Db, signature: &str, body: &str) {
@@ -229,5 +230,27 @@ fn a_program_of_another_engine_is_linked_again() {
     match db.try_deploy("orphan", &other, "") {
         Err(refusal) => assert!(refusal.code == "0A000" && refusal.says("engine"), "{refusal}"),
         Ok(_) => panic!("a program without engine and source was deployed"),
+    }
+}
+
+/// The page for those who come from plv8 shows three examples; they run as they are pasted.
+#[test]
+fn the_examples_of_the_page_for_plv8_run_as_pasted() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/plv8.md");
+    let page = std::fs::read_to_string(page).expect("docs/plv8.md");
+    let (_, examples) = page.split_once("\n## Blog").expect("the page has examples");
+    let script: String =
+        examples.split("```sql\n").skip(1).filter_map(|part| part.split_once("```")).map(|(sql, _)| sql).collect();
+    let db = Db::new("javascript_plv8_page");
+    let output = db
+        .server()
+        .client_program("psql", db.name())
+        .args(["-X", "-A", "-t", "-c", &script])
+        .args(["-v", "ON_ERROR_STOP=0"])
+        .output()
+        .expect("psql runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    for text in ["hello-world-2", "creme-brulee", "51.00", "OUT_OF_STOCK"] {
+        assert!(said.contains(text), "{text:?} is not in:\n{said}");
     }
 }
