@@ -100,7 +100,7 @@ fn wrap(procedure: &Procedure) -> Result<Source, PgError> {
     let spec = serde_json::json!({ "kind": kind, "types": types, "returns": returns(procedure)? });
     let asynchronous = if uses_word(&procedure.source, "await") { "async " } else { "" };
     let bundle = format!(
-        "const {{db, log, env, kv, plv8, invoke, enqueue}} = globalThis.__alyx.scope; export default globalThis.__alyx.sql({spec}, {asynchronous}function({parameters}) {{\n{}\n}});\n",
+        "const {{db, log, env, kv, plv8, ctx, invoke, enqueue, raise}} = globalThis.__alyx.scope; export default globalThis.__alyx.sql({spec}, {asynchronous}function({parameters}) {{\n{}\n}});\n",
         procedure.source
     );
     Ok(Source { bundle, lines_before: 1 })

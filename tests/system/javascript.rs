@@ -1,7 +1,9 @@
 //! LANGUAGE javascript and transactions of a guest's own, as a user in psql meets them.
 
 use alyx_tests::{Db, guest, guests_folder, literal};
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 
 /// A body as SQL.
 fn create(db: &mut Db, signature: &str, body: &str) {
@@ -242,15 +244,60 @@ fn the_examples_of_the_page_for_plv8_run_as_pasted() {
     let script: String =
         examples.split("```sql\n").skip(1).filter_map(|part| part.split_once("```")).map(|(sql, _)| sql).collect();
     let db = Db::new("javascript_plv8_page");
-    let output = db
+    // From standard input, as it is pasted: given by -c all of it would be one transaction, which the refusal ends.
+    let mut psql = db
         .server()
         .client_program("psql", db.name())
-        .args(["-X", "-A", "-t", "-c", &script])
-        .args(["-v", "ON_ERROR_STOP=0"])
-        .output()
+        .args(["-X", "-A", "-t"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("psql runs");
+    psql.stdin.take().expect("piped").write_all(script.as_bytes()).expect("psql reads");
+    let output = psql.wait_with_output().expect("psql ends");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    for text in ["hello-world-2", "creme-brulee", "51.00", "OUT_OF_STOCK"] {
+    for text in ["hello-world-2", "creme-brulee", "51.00", "OUT_OF_STOCK", "ada|2"] {
         assert!(said.contains(text), "{text:?} is not in:\n{said}");
     }
+}
+
+#[test]
+fn a_body_sees_who_asks_and_raises() {
+    let mut db = Db::new("javascript_scope");
+    create(&mut db, "who() RETURNS text", "return ctx.auth.role");
+    create(&mut db, "raises() RETURNS int", "raise('mine', { code: 'P0077' })");
+    assert_eq!(db.value("SELECT who() = current_user"), "t");
+    db.refused("SELECT raises()", "P0077");
+}
+
+#[test]
+fn an_event_trigger_sees_its_event() {
+    let mut db = Db::new("javascript_event_trigger");
+    db.run("CREATE TABLE seen (event text, tag text, whole text)");
+    create(
+        &mut db,
+        "watch() RETURNS event_trigger",
+        "db.query('INSERT INTO seen VALUES ($1, $2, $3)', [TG_EVENT, TG_TAG, event.tag])",
+    );
+    db.run("CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch()");
+    db.run("CREATE TABLE made (x int)");
+    db.run("DROP EVENT TRIGGER watch");
+    assert_eq!(db.rows("SELECT * FROM seen"), ["ddl_command_end|CREATE TABLE|CREATE TABLE"]);
+}
+
+#[test]
+fn cursors_of_several_calls_do_not_meet() {
+    let mut db = Db::new("javascript_cursors");
+    create(
+        &mut db,
+        "first(n int) RETURNS int",
+        "const cursor = plv8.prepare('SELECT i FROM generate_series($1::int, 100) i').cursor([n]);
+         cursor.fetch();
+         return cursor.fetch().i",
+    );
+    db.run("BEGIN");
+    assert_eq!(db.value("SELECT first(1)"), "2");
+    assert_eq!(db.value("SELECT first(5)"), "6");
+    db.run("COMMIT");
 }

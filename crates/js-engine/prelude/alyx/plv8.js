@@ -32,7 +32,8 @@ function execute(sql, ...rest) {
 let cursors = 0;
 
 class Cursor {
-  #name = `"alyx cursor ${++cursors}"`;
+  // The cursor lives as long as the transaction, this instance perhaps for one call: a number would come again.
+  #name = `"alyx cursor ${++cursors} ${Math.random().toString(36).slice(2)}"`;
   constructor(sql, params) {
     statement(`DECLARE ${this.#name} NO SCROLL CURSOR FOR ${sql}`, params);
   }

@@ -44,7 +44,7 @@ const KINDS = {
   },
   event_trigger(prepared) {
     const { database } = event();
-    const result = prepared.fn(database.event, database.tag);
+    const result = prepared.fn(database.event, database.tag, database);
     return isPromise(result) ? result.then(() => 0) : 0;
   },
 };
