@@ -75,6 +75,7 @@ function stamp(prelude) {
     for (const file of readdirSync(join(HERE, folder)).sort()) add(file, readFileSync(join(HERE, folder, file)));
   }
   add("build.mjs", readFileSync(join(HERE, "build.mjs")));
+  add("encode.js", readFileSync(join(HERE, "../../sdk/js/build/encode.js")));
   return hash.digest("hex");
 }
 

@@ -1,6 +1,6 @@
 // Starts the engine once and writes its memory into the module: whoever instantiates it finds the prelude evaluated.
 
-import { bytesOf, differences, sections, signed, string, unsigned } from "./wasm.mjs";
+import { HEADER, Reader, constant, differences, section, sections, string, unsigned } from "../../../sdk/js/build/encode.js";
 import { initialisingHost } from "./host.mjs";
 
 /** Exports that only a build needs. */
@@ -17,11 +17,11 @@ export function snapshot(raw, prelude) {
   engine.run("alyx_init");
   const { exports } = engine;
   const image = new Uint8Array(exports.memory.buffer);
-  const out = [Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])];
+  const out = [HEADER];
   for (const { id, body } of sections(raw)) {
     if (id === DATA_COUNT || id === CUSTOM) continue;
-    const written = id === MEMORY ? bytesOf(1, 0, unsigned(image.length / 65536)) : id === DATA ? data(image) : id === EXPORTS ? kept(body) : body;
-    out.push(bytesOf(id, unsigned(written.length)), written);
+    const written = id === MEMORY ? [1, 0, ...unsigned(image.length / 65536)] : id === DATA ? data(image) : id === EXPORTS ? kept(body) : body;
+    out.push(section(id, written));
   }
   return Buffer.concat(out);
 }
@@ -51,29 +51,18 @@ function start(module) {
 /** Active segments for all that is not zero. */
 function data(image) {
   const runs = differences(new Uint8Array(0), image);
-  const segments = runs.map(([begin, end]) => Buffer.concat([bytesOf(0, 0x41, signed(begin), 0x0b, unsigned(end - begin)), image.subarray(begin, end)]));
-  return Buffer.concat([bytesOf(unsigned(runs.length)), ...segments]);
+  const segments = runs.map(([begin, end]) => Buffer.concat([Buffer.from([0, ...constant(begin), 0x0b, ...unsigned(end - begin)]), image.subarray(begin, end)]));
+  return Buffer.concat([Buffer.from(unsigned(runs.length)), ...segments]);
 }
 
 function kept(body) {
-  let at = 0;
-  const number = () => {
-    let [value, scale] = [0, 1];
-    for (;;) {
-      const byte = body[at++];
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-      scale *= 128;
-    }
-  };
+  const reader = new Reader(body);
   const entries = [];
-  for (let left = number(); left > 0; left--) {
-    const length = number();
-    const name = Buffer.from(body.subarray(at, at + length)).toString();
-    at += length;
-    const kind = body[at++];
-    entries.push({ name, kind, index: number() });
+  for (let left = reader.unsigned(); left > 0; left--) {
+    const name = Buffer.from(reader.take(reader.unsigned())).toString();
+    const [kind] = reader.take(1);
+    entries.push({ name, kind, index: reader.unsigned() });
   }
   const shown = entries.filter(({ name }) => !BUILD_ONLY.has(name));
-  return bytesOf(unsigned(shown.length), ...shown.map(({ name, kind, index }) => [...string(name), kind, ...unsigned(index)]));
+  return [...unsigned(shown.length), ...shown.flatMap(({ name, kind, index }) => [...string(name), kind, ...unsigned(index)])];
 }
