@@ -138,7 +138,11 @@ impl Error {
                 .hint("Build it again with the @alyx/functions of this release."),
             Error::NotLinked(LinkError::Syntax(text)) => with_stack(b"42601", &text),
             Error::NotLinked(LinkError::Threw(text)) => with_stack(b"38000", &text),
-            Error::NotLinked(LinkError::Stopped(text)) => new(b"54000", format!("JavaScript was not linked: {text}")),
+            Error::NotLinked(LinkError::Stopped) => {
+                new(b"57014", "JavaScript exceeded its time limit while its top level ran".to_owned())
+                    .hint("The limit is the setting alyx_functions.max_timeout, which only a superuser can raise.")
+            }
+            Error::NotLinked(LinkError::Limit(what, limit)) => limit_error("top level of JavaScript", what, limit),
             Error::NotLinked(LinkError::Internal(text)) => new(b"XX000", format!("JavaScript was not linked: {text}")),
             Error::LeftOpen => new(b"38000", "function left a transaction open, which was rolled back".to_owned())
                 .hint("Each db_savepoint needs a db_release or a db_rollback."),
@@ -152,7 +156,7 @@ impl Error {
                     "function \"{function}\" exceeded its time limit of {limit_ms} ms (manifest \"timeout\", capped by alyx_functions.max_timeout)"
                 ),
             ),
-            Error::Limit { function, what, limit } => limit_error(&function, what, limit),
+            Error::Limit { function, what, limit } => limit_error(&format!("function \"{function}\""), what, limit),
             Error::StackOverflow { function } => {
                 new(b"54000", format!("function \"{function}\" exceeded its stack limit"))
                     .hint("The function recurses too deep; the limit is the setting alyx_functions.max_stack.")
@@ -185,7 +189,7 @@ impl Error {
     }
 }
 
-fn limit_error(function: &str, what: LimitKind, limit: u64) -> Report {
+fn limit_error(subject: &str, what: LimitKind, limit: u64) -> Report {
     let (code, unit, hint) = match what {
         LimitKind::Memory => {
             (b"53200", " bytes", "The limit is the manifest's \"memory\", capped by alyx_functions.max_memory.")
@@ -197,7 +201,7 @@ fn limit_error(function: &str, what: LimitKind, limit: u64) -> Report {
         LimitKind::Variables => (b"54000", " bytes", "Keep less in Extism variables."),
         LimitKind::Instances => (b"54000", "", "Fewer functions may keep instances in one session at a time."),
     };
-    new(code, format!("function \"{function}\" exceeded its {what} limit of {limit}{unit}")).hint(hint)
+    new(code, format!("{subject} exceeded its {what} limit of {limit}{unit}")).hint(hint)
 }
 
 fn new(code: &'static [u8; 5], message: impl Into<String>) -> Report {

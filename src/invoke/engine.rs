@@ -147,7 +147,7 @@ fn link(runtime: &Runtime<GuestHost>, bundle: &Bundle<'_>, limits: &Limits) -> R
     let has_expired = interrupt::has_expired();
     drop(watch);
     linked.map_err(|problem| {
-        if let LinkError::Stopped(_) = problem
+        if problem == LinkError::Stopped
             && !has_expired
             && let Some(error) = SERVED.take().or_else(interrupt::raise_pending)
         {

@@ -93,7 +93,13 @@ fn endless_code_ends() {
     assert!(refusal.says("statement timeout"), "{refusal}");
     // Its top level runs when it is created.
     db.refused("CREATE FUNCTION top() RETURNS int LANGUAGE javascript AS 'export default () => 1; for (;;);'", "57014");
-    db.run("RESET statement_timeout");
+    db.run("RESET statement_timeout; SET alyx_functions.max_timeout = '200ms'");
+    db.refused("CREATE FUNCTION top() RETURNS int LANGUAGE javascript AS 'export default () => 1; for (;;);'", "57014");
+    db.run("RESET alyx_functions.max_timeout");
+    db.refused(
+        "CREATE FUNCTION top() RETURNS int LANGUAGE javascript AS E'// alyx: {memory: 16mb}\\nconst all = []; for (;;) all.push(new Uint8Array(1e6)); export default () => 1;\\nexport const n = 1'",
+        "53200",
+    );
     create(
         &mut db,
         "recurses() RETURNS text",

@@ -1,7 +1,7 @@
 //! QuickJS-ng as one WebAssembly module that all JavaScript functions share, and the linker of programs for it.
 //!
 //! A program is a small module: what differs from the engine's own memory once its JavaScript has been evaluated, and
-//! a function for each export. `sdk/js/link` makes the same bytes in Node.js. Here they are made for source that is
+//! a function for each export. `sdk/js/build` makes the same bytes in Node.js. Here they are made for source that is
 //! given to the database, and again when the engine has changed since a program was built.
 //!
 //! | file | job |

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alyx_runtime::{Failure, Host, HttpReply, Instance, Interrupt, Limits, LogLevel, Runtime};
+use alyx_runtime::{Failure, Host, HttpReply, Instance, Interrupt, LimitKind, Limits, LogLevel, Runtime};
 
 use crate::program::{self, BUNDLE, MANIFEST, Parts, SOURCE_MAP};
 use crate::shared;
@@ -33,8 +33,10 @@ pub enum LinkError {
     Syntax(String),
     /// Its top level threw: the error and its stack.
     Threw(String),
-    /// It was stopped: by an interrupt, or at a limit.
-    Stopped(String),
+    /// It reached a limit, whose value follows.
+    Limit(LimitKind, u64),
+    /// An interrupt stopped it.
+    Stopped,
     /// Nobody's fault but ours.
     Internal(String),
 }
@@ -42,7 +44,9 @@ pub enum LinkError {
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax(text) | Self::Threw(text) | Self::Stopped(text) | Self::Internal(text) => f.write_str(text),
+            Self::Syntax(text) | Self::Threw(text) | Self::Internal(text) => f.write_str(text),
+            Self::Limit(what, limit) => write!(f, "it reached its {what} limit of {limit}"),
+            Self::Stopped => f.write_str("it was stopped"),
         }
     }
 }
@@ -131,7 +135,7 @@ impl Engine {
         let at = usize::try_from(at).map_err(|error| internal(&error))?;
         match self.0.memory().get_mut(at..at.saturating_add(bytes.len())) {
             Some(buffer) if at != 0 => buffer.copy_from_slice(bytes),
-            _ => return Err(LinkError::Stopped("the source does not fit into the memory limit".to_owned())),
+            _ => return Err(LinkError::Internal("the engine has no buffer of this size".to_owned())),
         }
         Ok(())
     }
@@ -150,10 +154,8 @@ fn failed(failure: Failure<String>, of_source: fn(String) -> LinkError) -> LinkE
     match failure {
         Failure::Guest { message, .. } => of_source(message),
         Failure::Host(message) => LinkError::Threw(message),
-        Failure::Interrupted(_) => LinkError::Stopped("it was stopped while it was being initialised".to_owned()),
-        Failure::Limit { what, limit } => {
-            LinkError::Stopped(format!("it reached its limit of {limit} ({what:?}) while it was being initialised"))
-        }
+        Failure::Interrupted(_) => LinkError::Stopped,
+        Failure::Limit { what, limit } => LinkError::Limit(what, limit),
         Failure::StackOverflow { .. } => LinkError::Threw("stack overflow while it was being initialised".to_owned()),
         Failure::Trap { message, .. } => LinkError::Threw(format!("trap while it was being initialised: {message}")),
         Failure::Internal(message) => LinkError::Internal(message),

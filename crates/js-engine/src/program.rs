@@ -1,6 +1,6 @@
 //! Writes a program: the module that turns the engine's memory into that of an evaluated bundle.
 //!
-//! `sdk/js/link` writes the same bytes for the same memories; a test compares them.
+//! `sdk/js/build/program.js` writes the same bytes for the same memories; a test compares them.
 
 /// Custom section: the ES module that the program was made of.
 pub(crate) const BUNDLE: &str = "alyx.bundle";
@@ -23,7 +23,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) base: &'a [u8],
     /// Memory of an engine that has evaluated the bundle.
     pub(crate) image: &'a [u8],
-    /// Names of the functions that the bundle exports, in the engine's order.
+    /// Names of the functions that the bundle exports, as the engine lists them (`alyx_names`).
     pub(crate) exports: &'a [String],
     /// Custom sections.
     pub(crate) custom: &'a [(&'a str, &'a str)],
@@ -111,8 +111,7 @@ fn exports(names: &[String]) -> Vec<u8> {
     let mut body = Vec::new();
     unsigned(&mut body, names.len());
     for (index, name) in names.iter().enumerate() {
-        // The default export of a bundle is its handler.
-        string(&mut body, if name == "default" { "handler" } else { name });
+        string(&mut body, name);
         body.push(0);
         unsigned(&mut body, index + 2);
     }

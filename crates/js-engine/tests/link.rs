@@ -6,7 +6,7 @@ use std::process::Command;
 use std::rc::Rc;
 
 use alyx_js_engine::{Bundle, LinkError, bundle_of, engine_of, link, shared, source_map_of};
-use alyx_runtime::{Host, HttpReply, Interrupt, Limits, LogLevel, Runtime, Settings, Sha256};
+use alyx_runtime::{Host, HttpReply, Interrupt, LimitKind, Limits, LogLevel, Runtime, Settings, Sha256};
 
 /// A host with one answer.
 struct Answers;
@@ -120,5 +120,5 @@ fn what_is_wrong_with_the_source_is_said() {
     let small = Limits { memory_bytes: 4 << 20, ..Limits::default() };
     let hog = "const all = []; for (;;) all.push(new Uint8Array(1e6)); export default () => 1;";
     let ended = link(&runtime, &Bundle::of(hog), &small, || None);
-    assert!(matches!(ended, Err(LinkError::Stopped(_) | LinkError::Threw(_))), "{ended:?}");
+    assert!(matches!(ended, Err(LinkError::Limit(LimitKind::Memory, _))), "{ended:?}");
 }
