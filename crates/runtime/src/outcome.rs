@@ -10,6 +10,24 @@ pub(crate) const TRAPPED: i32 = 134;
 /// Characters of a guest's name or message that are worth passing on.
 const MAX_NAME_CHARS: usize = 256;
 
+/// What a guest asked of the host that no well-made guest asks. It says so itself: of a host function that was called last
+/// of all (`return_call`) no frame of the guest is on the stack.
+#[derive(Debug)]
+struct Abuse(String);
+
+impl std::fmt::Display for Abuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Abuse {}
+
+/// Ends the guest as a trap does.
+pub(crate) fn abuse(message: String) -> wasmtime::Error {
+    wasmtime::Error::new(Abuse(message))
+}
+
 /// How wasm was left by other ways than its end.
 pub(crate) enum End<E> {
     /// `proc_exit`.
@@ -35,7 +53,7 @@ pub(crate) fn end<H: Host>(state: &mut State<H>, error: &wasmtime::Error, instan
             (None, None) if error.is::<PoolConcurrencyLimitError>() => {
                 Failure::Limit { what: LimitKind::Instances, limit: instance_slots.into() }
             }
-            (None, None) if error.is::<WasmBacktrace>() => {
+            (None, None) if error.is::<WasmBacktrace>() || error.is::<Abuse>() => {
                 Failure::Trap { message: error.root_cause().to_string(), frames: frames(error) }
             }
             (None, None) => Failure::Internal(format!("{error:#}")),

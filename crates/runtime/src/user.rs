@@ -1,8 +1,9 @@
 //! `extism:host/user`: functions of the embedder, request block in, response block out.
 
 use crate::host::Host;
+use crate::outcome::abuse;
 use crate::state::{State, Stop};
-use wasmtime::{Caller, Linker, bail};
+use wasmtime::{Caller, Linker};
 
 /// Defines the function `name`; every name exists here, since [`imports::check`](crate::imports::check) has refused
 /// those that the embedder does not have.
@@ -17,7 +18,7 @@ pub(crate) fn define<H: Host>(linker: &mut Linker<State<H>>, namespace: &str, na
 /// The request block stays the guest's: it frees it itself, and might free the response if we did.
 fn call<H: Host>(state: &mut State<H>, name: &str, request: u64) -> wasmtime::Result<u64> {
     let Some(length) = state.kernel.block(request).map(<[u8]>::len) else {
-        bail!("invalid handle offset for request of host function \"{name}\": {request}");
+        return Err(abuse(format!("invalid handle offset for request of host function \"{name}\": {request}")));
     };
     state.check_host_call(length)?;
     state.usage.host_calls = state.usage.host_calls.saturating_add(1);

@@ -2,8 +2,9 @@
 
 use super::Env;
 use crate::host::Host;
+use crate::outcome::abuse;
 use crate::state::{State, Stop};
-use wasmtime::{Linker, bail};
+use wasmtime::Linker;
 
 pub(super) fn define<H: Host>(linker: &mut Linker<State<H>>, ns: &str, name: &str) -> wasmtime::Result<bool> {
     match name {
@@ -25,10 +26,10 @@ pub(super) fn define<H: Host>(linker: &mut Linker<State<H>>, ns: &str, name: &st
 
 fn request_and_body<H: Host>(state: &mut State<H>, request: u64, body: u64) -> wasmtime::Result<u64> {
     let Some(request_bytes) = state.kernel.block(request).map(<[u8]>::len) else {
-        bail!("invalid handle offset for HTTP request: {request}")
+        return Err(abuse(format!("invalid handle offset for HTTP request: {request}")));
     };
     let Some(body_bytes) = state.kernel.block(body).map(<[u8]>::len) else {
-        bail!("invalid handle offset for HTTP body: {body}")
+        return Err(abuse(format!("invalid handle offset for HTTP body: {body}")));
     };
     state.check_host_call(request_bytes.saturating_add(body_bytes))?;
     state.usage.http_requests = state.usage.http_requests.saturating_add(1);

@@ -2,8 +2,9 @@
 
 use super::Env;
 use crate::host::{Host, LogLevel};
+use crate::outcome::abuse;
 use crate::state::State;
-use wasmtime::{Linker, bail};
+use wasmtime::Linker;
 
 pub(super) fn define<H: Host>(linker: &mut Linker<State<H>>, ns: &str, name: &str) -> wasmtime::Result<bool> {
     let level = match name {
@@ -26,7 +27,7 @@ pub(super) fn define<H: Host>(linker: &mut Linker<State<H>>, ns: &str, name: &st
 fn log<H: Host>(state: &mut State<H>, level: LogLevel, message: u64) -> wasmtime::Result<()> {
     if state.logs(level) {
         let Some(bytes) = state.kernel.block(message) else {
-            bail!("invalid handle offset for log message: {message}")
+            return Err(abuse(format!("invalid handle offset for log message: {message}")));
         };
         // The budget bounds what is worth decoding; the rest only counts.
         let budget = usize::try_from(state.limits.log_bytes).unwrap_or(usize::MAX);

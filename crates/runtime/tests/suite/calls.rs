@@ -197,3 +197,23 @@ fn an_import_that_is_exported_again_fails_like_any_other_function() {
     let failure = Guest::new(text).scalar("f", &[1]).unwrap_err();
     assert!(matches!(&failure, Failure::Trap { message, .. } if message.contains("invalid handle")), "{failure:?}");
 }
+
+#[test]
+fn a_host_function_that_is_called_last_of_all_fails_like_any_other_call() {
+    for (import, ty, arguments) in [
+        (r#""extism:host/env" "config_get""#, "(param i64) (result i64)", "(i64.const 9)"),
+        (r#""extism:host/env" "var_set""#, "(param i64 i64)", "(i64.const 0) (i64.const 9)"),
+        (r#""extism:host/env" "http_request""#, "(param i64 i64) (result i64)", "(i64.const 9) (i64.const 9)"),
+        (r#""extism:host/user" "env""#, "(param i64) (result i64)", "(i64.const 9)"),
+    ] {
+        let result = if ty.contains("result") { "(result i64)" } else { "" };
+        let text = format!(
+            r#"(import {import} (func $host {ty})) (func (export "f") {result} (return_call $host {arguments}))"#
+        );
+        let failure = Guest::new(&text).scalar("f", &[]).unwrap_err();
+        assert!(
+            matches!(&failure, Failure::Trap { message, .. } if message.contains("invalid handle")),
+            "{import}: {failure:?}"
+        );
+    }
+}
