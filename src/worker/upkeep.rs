@@ -8,16 +8,21 @@ use super::manager::transaction;
 use super::{drain, retention};
 use crate::pg::PgError;
 use crate::pg::backend::{Level, report};
-use crate::pg::background::wait;
+use crate::pg::background::{must_end, wait};
 use crate::pg::session::set_local;
+use crate::pg::spi;
 
 /// How often records are looked for.
 const PERIOD: Duration = Duration::from_millis(200);
 /// The same while there are more than one transaction takes: the rest is left to those who cause them.
 const BUSY_PERIOD: Duration = Duration::from_millis(25);
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long sessions that are ending with the server may take to say so.
+/// How long sessions that are ending with the server may take to say so: this long always, since a session may be between
+/// two statements, and longer while one is seen.
 const LAST_WORDS_MS: u64 = 50;
+const MOST_LAST_WORDS: Duration = Duration::from_secs(1);
+/// Pause between two looks.
+const LOOK_MS: u64 = 10;
 
 /// When what is due.
 pub(super) struct Upkeep {
@@ -56,7 +61,12 @@ impl Upkeep {
 
     /// Saves what there is, with what sessions that end now still have to say.
     pub(super) fn end(&mut self) -> Result<(), PgError> {
+        let began = Instant::now();
         wait(LAST_WORDS_MS)?;
+        // Asked to leave for a command of somebody's (DROP DATABASE), it would wait for that very session.
+        while must_end() && began.elapsed() < MOST_LAST_WORDS && self.attempt(is_anybody_active)? == Some(true) {
+            wait(LOOK_MS)?;
+        }
         while self.attempt(drain::drain)? == Some(drain::BATCH) {}
         self.attempt(drain::snapshot).map(drop)
     }
@@ -82,4 +92,9 @@ impl Upkeep {
             }
         }
     }
+}
+
+fn is_anybody_active() -> Result<bool, PgError> {
+    let rows = spi::query(include_str!("../../sql/queries/is_anybody_active.sql"), &[])?;
+    Ok(rows.first().and_then(|row| row.first()).is_some_and(spi::Cell::is_true))
 }

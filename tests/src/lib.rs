@@ -20,7 +20,7 @@ pub use guest::{assemble, guest};
 pub use names::{Answer, Names, Question};
 pub use refusal::Refusal;
 pub use server::{Server, guests_folder, run_as_server_user};
-pub use session::{Deployed, Session, literal};
+pub use session::{Deployed, Session, literal, processor_time_of};
 pub use web::{Reply, Request, Web};
 
 use std::time::{Duration, Instant};

@@ -125,11 +125,7 @@ impl Session {
 
     /// Processor time the backend has used so far, in hundredths of a second: unlike a clock it does not count what others do.
     pub fn processor_time(&mut self) -> u64 {
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the backend runs on this machine");
-        let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        [11, 12].iter().map(|at| fields[*at].parse::<u64>().expect("clock ticks")).sum()
+        processor_time_of(self.pid())
     }
 
     /// Anonymous resident memory of the backend, in bytes.
@@ -141,6 +137,14 @@ impl Session {
             line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("RssAnon in kB");
         kilobytes * 1024
     }
+}
+
+/// Processor time that a process has used so far, in hundredths of a second.
+pub fn processor_time_of(pid: impl std::fmt::Display) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs on this machine");
+    let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    [11, 12].iter().map(|at| fields[*at].parse::<u64>().expect("clock ticks")).sum()
 }
 
 /// `text` as an SQL string constant.
