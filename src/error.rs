@@ -59,6 +59,8 @@ pub enum Error {
     GuestFailed { message: String },
     /// The guest opened a transaction and did not end it.
     LeftOpen,
+    /// An input or output does not meet the schema that the manifest has for it.
+    SchemaNotMet { what: &'static str, function: String, problems: Vec<String> },
     /// The guest's output is not what its SQL signature needs.
     BadOutput { message: String, detail: String },
     /// The guest's trigger outcome has the wrong shape.
@@ -146,6 +148,11 @@ impl Error {
             Error::NotLinked(LinkError::Internal(text)) => new(b"XX000", format!("JavaScript was not linked: {text}")),
             Error::LeftOpen => new(b"38000", "function left a transaction open, which was rolled back".to_owned())
                 .hint("Each db_savepoint needs a db_release or a db_rollback."),
+            Error::SchemaNotMet { what, function, mut problems } => {
+                let first = if problems.is_empty() { String::new() } else { problems.remove(0) };
+                let error = new(b"22023", format!("invalid {what} of function \"{function}\": {first}"));
+                if problems.is_empty() { error } else { error.detail(problems.join("\n")) }
+            }
             Error::BadOutput { message, detail } => new(b"38000", message).detail(detail),
             Error::BadTriggerOutcome { message } => new(b"39P01", message).hint(
                 "A BEFORE or INSTEAD OF row trigger returns {\"row\": {...}} to set columns, {\"skip\": true} to drop the row, or null to keep it.",

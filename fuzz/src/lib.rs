@@ -11,6 +11,7 @@ pub mod fetch;
 pub mod host_call;
 pub mod manifest;
 pub mod module;
+pub mod schema;
 pub mod smith;
 
 mod bytes;
@@ -22,12 +23,13 @@ mod generator;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("cron", cron::run),
     ("extism", extism::run),
     ("fetch", fetch::run),
     ("host_call", host_call::run),
     ("manifest", manifest::run),
     ("module", module::run),
+    ("schema", schema::run),
     ("smith", smith::run),
 ];

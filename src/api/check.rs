@@ -4,7 +4,7 @@ use alyx_runtime::{CheckedModule, Sha256};
 use serde_json::{Value, json};
 
 use super::{parse_manifest, reply, require_language_usage};
-use crate::invoke::check_module;
+use crate::invoke::{check_module, check_schemas};
 use crate::pg::{Call, PgError, Reply, TypeId};
 
 /// `_check(wasm bytea, manifest text)` → what was found, and a list of problems that is empty for a good module.
@@ -22,6 +22,7 @@ pub(super) fn check(call: &mut Call<'_>) -> Result<Reply, PgError> {
         }));
     };
     let manifest = parse_manifest(text.as_deref()).inspect_err(|error| note(error)).unwrap_or_default();
+    let _ = check_schemas("(new)", &manifest).inspect_err(|error| note(error));
     let checked = check_module(&wasm, &manifest).inspect_err(|error| note(error)).ok();
     let export = match &checked {
         Some(checked) => super::deploy::entry_point("(module)", checked, &manifest).inspect_err(|e| note(e)).ok(),

@@ -8,7 +8,7 @@ use super::functions::Roles;
 use super::{functions, hooks, parse_manifest, reply, require_language_usage, required, secrets};
 use crate::catalog::{Deployed, Stored, Transaction};
 use crate::error::Error;
-use crate::invoke::{check_module, prepare_artefact};
+use crate::invoke::{check_module, check_schemas, prepare_artefact};
 use crate::pg::{Call, PgError, Reply, RoleScope, TypeId, current_role, spi};
 
 /// `_deploy(name text, wasm bytea, manifest text)` → `{function, version, sha256, changed, hooks}`.
@@ -25,6 +25,7 @@ pub(super) fn deploy(call: &mut Call<'_>) -> Result<Reply, PgError> {
     check_same_name(&name, &manifest)?;
     check_schema(&manifest)?;
     hooks::check(&manifest)?;
+    check_schemas(&name, &manifest)?;
 
     let (transaction, deployed) = match Transaction::begin(&name)? {
         (transaction, Some(deployed)) => (transaction, deployed),

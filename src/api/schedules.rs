@@ -9,6 +9,7 @@ use super::hooks::require_workers;
 use super::{reply, required};
 use crate::catalog;
 use crate::error::Error;
+use crate::invoke::check_input;
 use crate::pg::{Call, PgError, Reply, Role, TypeId, current_role};
 use crate::queue::{self, NewSchedule};
 
@@ -32,6 +33,7 @@ pub(super) fn schedule(call: &mut Call<'_>) -> Result<Reply, PgError> {
         .map_err(|error| Error::InvalidArgument { message: error.to_string(), hint: None })?;
     let function = catalog::require_owned(&name)?;
     require_workers("schedules")?;
+    check_input(&function, options.input.get().as_bytes())?;
     let id = queue::add_schedule(&NewSchedule {
         function_id: function.id,
         role: current_role(),

@@ -1,26 +1,25 @@
 //! This process's runtime: made when the first function is needed, never in the postmaster.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use alyx_js_engine::{Bundle, LinkError};
 use alyx_manifest::Manifest;
-use alyx_runtime::{CheckedModule, Interrupt, Limits, Module, Policy, Runtime, Settings, Sha256};
+use alyx_runtime::{CheckedModule, Limits, Module, Policy, Runtime, Settings, Sha256};
 
+use super::stop;
 use crate::catalog::Function;
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::pg::backend::Level;
 use crate::pg::child::{self, Ended};
-use crate::pg::interrupt::{Stop, Watch};
-use crate::pg::{PgError, SqlState, backend, interrupt, transaction};
+use crate::pg::interrupt::Watch;
+use crate::pg::{PgError, backend, interrupt, transaction};
 use crate::{catalog, settings};
 
 thread_local! {
-    /// The error of an interrupt that was served while the compiler ran.
-    static SERVED: RefCell<Option<PgError>> = const { RefCell::new(None) };
     // Never dropped: it lives as long as the process.
     static RUNTIME: ManuallyDrop<OnceCell<Rc<Runtime<GuestHost>>>> = const { ManuallyDrop::new(OnceCell::new()) };
 }
@@ -88,9 +87,7 @@ fn in_a_child(bytes: u64, compile: &dyn Fn() -> Result<Vec<u8>, String>) -> Resu
         Ended::Failed(message) => Err(Runtime::Invalid { message, offset: None }),
         Ended::Crashed => Err(Runtime::CompilerCrashed),
         Ended::Stopped(stop) => {
-            if let Stop::Error(error) = stop {
-                SERVED.replace(Some(error));
-            }
+            stop::note(stop);
             Err(Runtime::Interrupted)
         }
         Ended::NotBegun(error) => Err(Runtime::Internal(format!("no process for the compiler: {error}"))),
@@ -102,10 +99,7 @@ fn explain(error: alyx_runtime::Error) -> PgError {
     if error != alyx_runtime::Error::Interrupted {
         return Error::from(error).into();
     }
-    SERVED
-        .take()
-        .or_else(interrupt::raise_pending)
-        .unwrap_or_else(|| PgError::new(SqlState::new(b"57014"), "canceling statement due to user request"))
+    stop::cancelled()
 }
 
 /// A function's module ready to run: mapped from the cache, or rebuilt from the catalog's bytes or its source.
@@ -143,30 +137,18 @@ fn of_this_engine(runtime: &Runtime<GuestHost>, wasm: Vec<u8>, limits: &Limits) 
 /// Runs JavaScript's top level and keeps what it leaves in memory. Nothing of the database is within its reach.
 fn link(runtime: &Runtime<GuestHost>, bundle: &Bundle<'_>, limits: &Limits) -> Result<Vec<u8>, PgError> {
     let watch = Watch::start(settings::max_timeout_ms());
-    let linked = alyx_js_engine::link(runtime, bundle, limits, is_to_stop);
+    let linked = alyx_js_engine::link(runtime, bundle, limits, stop::look);
     let has_expired = interrupt::has_expired();
     drop(watch);
     linked.map_err(|problem| {
         if problem == LinkError::Stopped
             && !has_expired
-            && let Some(error) = SERVED.take().or_else(interrupt::raise_pending)
+            && let Some(error) = stop::error()
         {
             return error;
         }
         Error::NotLinked(problem).into()
     })
-}
-
-/// Asked while JavaScript's top level runs.
-fn is_to_stop() -> Option<Interrupt> {
-    match interrupt::poll()? {
-        Stop::Pending => Some(Interrupt::Cancelled),
-        Stop::Expired => Some(Interrupt::TimedOut),
-        Stop::Error(error) => {
-            SERVED.replace(Some(error));
-            Some(Interrupt::Cancelled)
-        }
-    }
 }
 
 /// Either the runtime's error or Postgres', which read the bytes.

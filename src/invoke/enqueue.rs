@@ -32,6 +32,8 @@ pub fn enqueue(name: &str, input: &str, order: Order, role: Role) -> Result<Invo
         }
         .into());
     }
+    // Told to whoever asks for it, rather than to a worker, again and again.
+    super::check_input(&function, input.as_bytes())?;
     make(&function, Source::Queue, input.to_owned(), order, role)
 }
 

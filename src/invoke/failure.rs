@@ -103,6 +103,13 @@ fn explain(target: &Target, host: &mut GuestHost, raised: Option<PgError>, failu
     Failed::new(status, with_frames(with_label(error, target), &frames))
 }
 
+/// A call that was refused before it got an instance.
+#[cold]
+pub(super) fn before_call(error: PgError, target: &Target) -> Failed {
+    let failed = if interrupt::has_expired() { Failed::new(Status::Timeout, error) } else { Failed::from(error) };
+    Failed { error: with_label(failed.error, target), ..failed }
+}
+
 /// A failure before the function was called: in its start function or initialisers, or for want of room.
 pub(super) fn of_start(target: &Target, failure: Failure<PgError>) -> Failed {
     let mut host = GuestHost::new(std::rc::Rc::clone(&target.grants), super::ROAD);

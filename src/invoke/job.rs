@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Entrance, Event, Scope, Target, bytes};
+use super::{Entrance, Event, Input, Scope, Target, bytes};
 use crate::catalog::Function;
 use crate::error::Error;
 use crate::pg::PgError;
@@ -44,5 +44,9 @@ pub fn job(function: &Rc<Function>, job: &Job) -> Result<(), PgError> {
         Ok(())
     })?;
     let occasion = Occasion { trigger, id: Some(job.id), attempt };
-    bytes(&target, &event, Entrance { scope: Scope::default(), occasion }, |_| Ok(()))
+    let given = match job.source {
+        Source::Database => Input::Change(&event),
+        Source::Queue | Source::Schedule => Input::Event { event: &event, input: input.as_bytes() },
+    };
+    bytes(&target, given, Entrance { scope: Scope::default(), occasion }, |_| Ok(()))
 }

@@ -9,7 +9,9 @@ mod event;
 mod failure;
 mod job;
 mod leftover;
+mod schema;
 mod source;
+mod stop;
 mod target;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +20,7 @@ pub use engine::{check_module, name_of_source, prepare_artefact};
 pub use enqueue::{Order, enqueue, enqueue_event};
 pub use event::Event;
 pub use job::job;
+pub use schema::{check_input, check_schemas};
 pub use target::Target;
 
 use crate::catalog;
@@ -83,25 +86,52 @@ pub fn scalar(target: &Target, args: &[u64], entrance: Entrance) -> Result<u64, 
         let function = running.callable(target)?;
         Ok(running.instance.call_scalar(function, args))
     };
-    run(target, entrance, call, Ok)
+    run(target, entrance, || Ok(()), call, Ok)
+}
+
+/// What a guest is given to read.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// What its caller passed.
+    Plain(&'a [u8]),
+    /// The event of a job, a schedule or a request, and the input in it.
+    Event { event: &'a [u8], input: &'a [u8] },
+    /// The event of a trigger, which has no input.
+    Change(&'a [u8]),
 }
 
 /// Calls an export with bytes; `read` sees the output, `None` when the guest set none.
 pub fn bytes<T>(
     target: &Target,
-    input: &[u8],
+    input: Input<'_>,
     entrance: Entrance,
     read: impl FnOnce(Option<&[u8]>) -> Result<T, PgError>,
 ) -> Result<T, PgError> {
-    // All but plain calls come with an event.
-    let is_event = entrance.occasion.trigger != Trigger::Sql;
+    let schemas = match input {
+        Input::Change(_) => None,
+        Input::Plain(_) | Input::Event { .. } => target.schemas.as_deref(),
+    };
+    let check = || match (schemas, input) {
+        (Some(schemas), Input::Plain(input) | Input::Event { input, .. }) => {
+            schemas.check_input(&target.function, input)
+        }
+        _ => Ok(()),
+    };
     let call = |running: &mut Running| {
         let function = running.callable(target)?;
         let instance = &mut running.instance;
-        let ended = if is_event { instance.call_event(function, input) } else { instance.call(function, input) };
+        let ended = match input {
+            Input::Plain(input) => instance.call(function, input),
+            Input::Event { event, .. } | Input::Change(event) => instance.call_event(function, event),
+        };
         Ok(ended.map(|output| output.map(<[u8]>::to_vec)))
     };
-    run(target, entrance, call, |output| read(output.as_deref()).map_err(|error| failure::with_label(error, target)))
+    let read = |output: Option<Vec<u8>>| {
+        let output = output.as_deref();
+        let checked = schemas.map_or(Ok(()), |schemas| schemas.check_output(&target.function, output));
+        checked.and_then(|()| read(output)).map_err(|error| failure::with_label(error, target))
+    };
+    run(target, entrance, check, call, read)
 }
 
 /// Calls a function by name for `role`, which the current role already is.
@@ -119,7 +149,7 @@ pub fn by_name(name: &str, input: &[u8], role: Role) -> Result<Option<Vec<u8>>, 
     }
     let target = Target::of_function(&function)?;
     let entrance = Entrance::sql(Scope::default());
-    bytes(&target, input, entrance, |output| Ok(output.map(<[u8]>::to_vec)))
+    bytes(&target, Input::Plain(input), entrance, |output| Ok(output.map(<[u8]>::to_vec)))
 }
 
 /// What guests are lent to call other functions.
@@ -140,6 +170,7 @@ type Ended<T> = Result<T, alyx_runtime::Failure<PgError>>;
 fn run<T, R>(
     target: &Target,
     entrance: Entrance,
+    check: impl FnOnce() -> Result<(), PgError>,
     call: impl FnOnce(&mut Running) -> Result<Ended<T>, PgError>,
     read: impl FnOnce(T) -> Result<R, PgError>,
 ) -> Result<R, PgError> {
@@ -147,7 +178,7 @@ fn run<T, R>(
     let scope =
         Scope { trigger: entrance.occasion.trigger.word(), attempt: entrance.occasion.attempt, ..entrance.scope };
     let mut invocation = Invocation::begin(&target.recorder, caller, entrance.occasion);
-    let result = walk(target, caller, scope, &mut invocation, call);
+    let result = walk(target, caller, scope, &mut invocation, check, call);
     match result.and_then(|value| Ok(read(value)?)) {
         Ok(value) => {
             invocation.succeeded();
@@ -168,11 +199,13 @@ fn walk<T>(
     caller: Role,
     scope: Scope,
     invocation: &mut Invocation,
+    check: impl FnOnce() -> Result<(), PgError>,
     call: impl FnOnce(&mut Running) -> Result<Ended<T>, PgError>,
 ) -> Result<T, Failed> {
     let _depth = Depth::enter().map_err(Failed::at_limit)?;
     backend::check_stack(settings::max_stack_bytes()).map_err(Failed::at_limit)?;
     let watch = Watch::start(target.function.timeout_ms());
+    check().map_err(|error| failure::before_call(error, target))?;
     let mut running = target.take(caller, scope)?;
     let ended = call(&mut running)?;
     leftover::note(running.instance.host_peak_bytes());

@@ -14,6 +14,7 @@ use alyx_runtime::{Callable, Failure, Instance, LimitKind, Module};
 
 use super::engine;
 use super::failure::{self, Failed};
+use super::schema::Schemas;
 use crate::catalog::Function;
 use crate::error::Error;
 use crate::host::{Grants, GuestHost, Scope};
@@ -79,6 +80,8 @@ pub struct Target {
     pub grants: Rc<Grants>,
     /// Where its invocations are counted and recorded.
     pub(super) recorder: Rc<Recorder>,
+    /// What its inputs and outputs are held against: those of the function, when it is its entry point.
+    pub(super) schemas: Option<Rc<Schemas>>,
     reuse: Reuse,
     number: u64,
     shelf: Rc<Shelf>,
@@ -123,7 +126,11 @@ impl Target {
             Instances::Fresh if module.is_stateless(export) => Reuse::Always,
             Instances::Fresh => Reuse::Never,
         };
+        let has_shapes = function.manifest.input.is_some() || function.manifest.output.is_some();
+        let is_entry_point = function.export.as_deref() == Some(export);
+        let schemas = (has_shapes && is_entry_point).then(|| Schemas::of(&function)).transpose()?;
         let target = Rc::new(Self {
+            schemas,
             shelf: shelf_for(&function, reuse),
             grants: Rc::new(grants_of(&function, export)),
             recorder: Recorder::new(function.id, function.version, &function.name, export, function.manifest.log),
@@ -141,10 +148,11 @@ impl Target {
         usize::try_from(self.function.limits().memory_bytes).unwrap_or(usize::MAX)
     }
 
-    /// Whether the export could look at its input: reading it takes a call of the host, and an export that leaves no
+    /// Whether anybody could look at its input: a schema, or the export; reading it takes a call of the host, and an export that leaves no
     /// state makes none.
     pub fn reads_input(&self) -> bool {
-        self.module.uses_extism() && !self.module.is_stateless(&self.export)
+        let is_checked = self.schemas.as_ref().is_some_and(|schemas| schemas.have_input());
+        is_checked || (self.module.uses_extism() && !self.module.is_stateless(&self.export))
     }
 
     /// The entry point of a function, kept until functions change.

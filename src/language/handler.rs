@@ -3,7 +3,7 @@
 use super::bound::{Bound, Form, Input, Language, of_call};
 use super::{output, trigger};
 use crate::error::Error;
-use crate::invoke::{self, Entrance};
+use crate::invoke::{self, Entrance, Input as Given};
 use crate::pg::{Call, PgError, Reply, Scalar, escape};
 
 /// Arguments of a direct scalar call that need no allocation.
@@ -67,7 +67,8 @@ fn value(call: &mut Call<'_>, bound: &Bound, input: &Input) -> Result<Reply, PgE
     if bound.reads_input {
         write_input(call, input, bound.target.input_limit(), &mut bytes)?;
     }
-    invoke::bytes(&bound.target, &bytes, Entrance::sql(bound.scope()), |out| output::reply(call, bound, out))
+    let given = Given::Plain(&bytes);
+    invoke::bytes(&bound.target, given, Entrance::sql(bound.scope()), |out| output::reply(call, bound, out))
 }
 
 fn write_input(call: &Call<'_>, input: &Input, limit: usize, out: &mut Vec<u8>) -> Result<(), PgError> {

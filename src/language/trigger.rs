@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::bound::Bound;
 use crate::error::Error;
-use crate::invoke::{self, Entrance, Event, InvocationId, Occasion, Scope, Trigger as Source};
+use crate::invoke::{self, Entrance, Event, Input, InvocationId, Occasion, Scope, Trigger as Source};
 use crate::pg::trigger::{EventTriggerScope, Operation, Timing, Trigger, write_event_trigger};
 use crate::pg::{Call, PgError, Reply, current_role};
 
@@ -25,7 +25,7 @@ pub(super) fn row(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> 
     }
     let is_deciding = trigger.is_row() && trigger.timing() != Timing::After;
     let scope = Scope { transition: trigger.transition_tables(), ..Scope::default() };
-    invoke::bytes(&bound.target, &input, Entrance { scope, occasion }, |output| match output {
+    invoke::bytes(&bound.target, Input::Change(&input), Entrance { scope, occasion }, |output| match output {
         Some(bytes) if is_deciding => outcome(&trigger, bytes),
         _ => Ok(trigger.keep()),
     })
@@ -66,7 +66,8 @@ pub(super) fn event(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError
         write_event_trigger(call, out);
         Ok(())
     })?;
-    invoke::bytes(&bound.target, &input, Entrance { scope: Scope::default(), occasion }, |_| Ok(Reply::VOID))
+    let entrance = Entrance { scope: Scope::default(), occasion };
+    invoke::bytes(&bound.target, Input::Change(&input), entrance, |_| Ok(Reply::VOID))
 }
 
 /// A trigger's invocation, which gets its id when nobody else has given it one.

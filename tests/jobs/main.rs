@@ -19,6 +19,7 @@ mod places;
 mod processes;
 mod retries;
 mod schedules;
+mod schemas;
 mod standby;
 mod stops;
 mod surroundings;

@@ -14,13 +14,14 @@ use crate::places::{Places, create_dir};
 /// What a target is called, and the longest input it is given.
 type Target = (&'static str, u32);
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 8] = [
     ("cron", 512),
     ("extism", 1_024),
     ("fetch", 1_024),
     ("host_call", 4_096),
     ("manifest", 8_192),
     ("module", 16_384),
+    ("schema", 2_048),
     ("smith", 8_192),
 ];
 

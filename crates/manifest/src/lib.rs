@@ -20,7 +20,8 @@ pub use hook::{
     Verify, WebhookHook,
 };
 pub use manifest::{
-    Backoff, Build, DatabaseAccess, Instances, LogPolicy, Manifest, RateLimit, Retry, RunAs, Runtime, SqlFunction,
+    Backoff, Build, DatabaseAccess, Instances, LogPolicy, Manifest, RateLimit, Retry, RunAs, Runtime, Shape,
+    SqlFunction,
 };
 
 /// Longest manifest that is read, in bytes.

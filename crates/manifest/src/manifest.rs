@@ -44,10 +44,10 @@ pub struct Manifest {
     pub http_in_transaction: bool,
     /// Imports of `extism:host/user` that are served by other functions: import name → function name.
     pub host_functions: BTreeMap<String, String>,
-    /// Shape of the input: the shorthand or a JSON Schema, always a JSON object.
-    pub input: Option<serde_json::Value>,
-    /// Shape of the output: the shorthand or a JSON Schema, always a JSON object.
-    pub output: Option<serde_json::Value>,
+    /// What inputs must look like.
+    pub input: Option<Shape>,
+    /// What outputs must look like.
+    pub output: Option<Shape>,
     /// Which invocations are recorded with their log lines.
     pub log: LogPolicy,
     /// How many jobs of this function may run at once, at least 1; no limit of its own when absent.
@@ -92,6 +92,20 @@ impl Default for Manifest {
             hooks: Vec::new(),
         }
     }
+}
+
+/// The shorthand or a JSON Schema, as it was written; `alyx-validate` knows what it means.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Shape {
+    /// A JSON object.
+    pub schema: serde_json::Value,
+    /// Line where it begins, 1-based; left out of the serialised form, which is content only.
+    #[serde(skip)]
+    pub line: usize,
+    /// Column where it begins, in characters, 1-based.
+    #[serde(skip)]
+    pub column: usize,
 }
 
 /// What runs a function.

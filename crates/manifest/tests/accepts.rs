@@ -2,8 +2,8 @@
 
 use alyx_manifest::{
     Action, Auth, Backoff, Build, DatabaseAccess, DatabaseHook, Hook, HttpHook, Instances, Level, LogPolicy, Manifest,
-    Method, Missed, Mode, Overlap, RateLimit, Retry, RunAs, Runtime, ScheduleHook, Scheme, SqlFunction, Timing, Verify,
-    WebhookHook, parse,
+    Method, Missed, Mode, Overlap, RateLimit, Retry, RunAs, Runtime, ScheduleHook, Scheme, Shape, SqlFunction, Timing,
+    Verify, WebhookHook, parse,
 };
 use serde_json::json;
 
@@ -62,10 +62,14 @@ fn specified() -> Manifest {
         allowed_hosts: vec!["https://warehouse.example.com".into()],
         http_in_transaction: false,
         host_functions: [].into(),
-        input: Some(json!({
-            "order_id": {"type": "integer", "required": true}, "note": {"type": "string", "maxLength": 200}
-        })),
-        output: Some(json!({"status": {"type": "string"}})),
+        input: Some(Shape {
+            schema: json!({
+                "order_id": {"type": "integer", "required": true}, "note": {"type": "string", "maxLength": 200}
+            }),
+            line: 15,
+            column: 9,
+        }),
+        output: Some(Shape { schema: json!({"status": {"type": "string"}}), line: 16, column: 9 }),
         log: LogPolicy::All,
         concurrency: Some(10),
         rate_limit: Some(RateLimit { count: 100, per_ms: 1_000 }),
@@ -228,7 +232,7 @@ fn placeholders_are_kept_wherever_they_stand() {
     assert_eq!(manifest.description.as_deref(), Some("${A} and ${B}\n"));
     let values: Vec<_> = manifest.env.values().map(String::as_str).collect();
     assert_eq!(values, ["${A}", "${B}/x", "a${C}b", "{${D}}", "$E"]);
-    assert_eq!(manifest.input, Some(json!({"a": {"default": "${F}"}})));
+    assert_eq!(manifest.input.unwrap().schema, json!({"a": {"default": "${F}"}}));
 }
 
 #[test]
@@ -267,7 +271,7 @@ fn choices_in_full() {
 #[test]
 fn anchors_save_typing() {
     let manifest = parse("input: &shape {id: {type: integer}}\noutput: *shape\n").unwrap();
-    assert_eq!(manifest.input, manifest.output);
+    assert_eq!(manifest.input.unwrap().schema, manifest.output.unwrap().schema);
 }
 
 #[test]
@@ -278,7 +282,8 @@ fn shapes_keep_numbers_nulls_and_depth() {
     .unwrap();
     let expected = json!({"type": "object", "properties":
         {"a": {"enum": [1, -2, 1.5, null, true, "x"], "maximum": u64::MAX}}});
-    assert_eq!(manifest.input, Some(expected));
+    let input = manifest.input.unwrap();
+    assert_eq!((input.schema, input.line, input.column), (expected, 2, 3));
 }
 
 #[test]

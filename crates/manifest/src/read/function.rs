@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{hook, policy};
-use crate::error::quoted;
+use crate::error::{At, quoted};
 use crate::field::Field;
 use crate::fields::Fields;
 use crate::yaml::Node;
 use crate::{
-    Build, DatabaseAccess, Instances, Manifest, ManifestError, RunAs, Runtime, SqlFunction, former, names, origin,
-    units,
+    Build, DatabaseAccess, Instances, Manifest, ManifestError, RunAs, Runtime, Shape, SqlFunction, former, names,
+    origin, units,
 };
 
 const KEYS: &[&str] = &[
@@ -56,8 +56,8 @@ pub(crate) fn manifest(document: Node) -> Result<Manifest, ManifestError> {
     describe(&mut fields, &mut manifest)?;
     limits(&mut fields, &mut manifest)?;
     powers(&mut fields, &mut manifest)?;
-    manifest.input = fields.take("input").map(Field::json_object).transpose()?;
-    manifest.output = fields.take("output").map(Field::json_object).transpose()?;
+    manifest.input = fields.take("input").map(shape).transpose()?;
+    manifest.output = fields.take("output").map(shape).transpose()?;
     policy::read(&mut fields, &mut manifest)?;
     if let Some(field) = fields.take("sql") {
         manifest.sql = field.list()?.into_iter().map(sql_function).collect::<Result<_, _>>()?;
@@ -79,6 +79,11 @@ fn describe(fields: &mut Fields, manifest: &mut Manifest) -> Result<(), Manifest
     manifest.entrypoint = fields.take("entrypoint").map(Field::filled_text).transpose()?;
     manifest.build = fields.take("build").map(build).transpose()?;
     Ok(())
+}
+
+fn shape(field: Field) -> Result<Shape, ManifestError> {
+    let At { line, column } = field.at;
+    Ok(Shape { schema: field.json_object()?, line, column })
 }
 
 fn runtime(field: Field) -> Result<Runtime, ManifestError> {
