@@ -1,10 +1,12 @@
 //! The other commands, each against the real thing.
 
-use crate::house::{Workshop, answering, ran, url_on};
+use crate::house::{Workshop, answering, binary, ran, url_on};
 use alyx_tests::{Cluster, Db, guest, wait_until};
 use serde_json::json;
 use std::fs;
-use std::process::Stdio;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 #[test]
 fn new_makes_a_folder_in_each_language() {
@@ -34,6 +36,28 @@ fn the_template_in_c_works_from_an_empty_folder_to_a_row() {
     );
     db.run(&fs::read_to_string(shop.dir.join("say-hello/demo.sql")).unwrap());
     assert_eq!(db.value("SELECT slug FROM say_hello_posts"), "hello-world");
+}
+
+#[test]
+fn the_template_in_rust_works_from_an_empty_folder_to_a_row() {
+    let mut db = Db::new("cli_template_rust");
+    let shop = Workshop::with("template_rust", &db);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let sdk = root.join("sdk/rust").display().to_string();
+    shop.run(&["new", "make-slug", "--lang", "rust", "--sdk", &sdk]).ok();
+    // Built where the other guests are, so that std is there already; and with what they brought, so without network.
+    let toolchains = std::env::var_os("ALYX_TOOLCHAINS").map_or_else(|| root.join("target/toolchains"), PathBuf::from);
+    symlink(toolchains.join("rust/target"), shop.dir.join("make-slug/target")).unwrap();
+    let mut build = Command::new(root.join("xtask/with-rust-guest"));
+    build.arg(binary()).args(["build", "make-slug"]).current_dir(&shop.dir).env("CARGO_NET_OFFLINE", "true");
+    ran(&mut build).ok();
+    shop.run(&["deploy", "make-slug"]).ok();
+    assert_eq!(
+        shop.json(&["invoke", "make-slug", r#"{"title": "Hello, \"World\"!"}"#])["output"],
+        json!({"slug": "hello-world"})
+    );
+    db.run(&fs::read_to_string(shop.dir.join("make-slug/demo.sql")).unwrap());
+    assert_eq!(db.value("SELECT slug FROM make_slug_posts"), "hello-world");
 }
 
 #[test]

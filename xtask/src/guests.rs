@@ -1,4 +1,5 @@
-//! The examples' WebAssembly modules: built by each example's own `build.sh`, and again only when its sources change.
+//! WebAssembly modules of the examples and of tests: built by each folder's own `build.sh`, and again only when its sources
+//! change.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -35,7 +36,12 @@ impl Example {
 
 /// All examples with a `build.sh`, by name.
 pub(crate) fn examples(places: &Places, postgres: &Postgres) -> Result<Vec<Example>> {
-    let mut examples: Vec<Example> = entries(&places.root.join("examples"))?
+    below(&places.root.join("examples"), postgres)
+}
+
+/// The folders in `parent` that have a `build.sh`.
+fn below(parent: &Path, postgres: &Postgres) -> Result<Vec<Example>> {
+    let mut examples: Vec<Example> = entries(parent)?
         .into_iter()
         .filter(|dir| dir.join("build.sh").exists())
         .map(|dir| {
@@ -47,15 +53,35 @@ pub(crate) fn examples(places: &Places, postgres: &Postgres) -> Result<Vec<Examp
     Ok(examples)
 }
 
-/// Builds the modules that are missing or older than their sources.
+/// Builds the examples' modules that are missing or older than their sources.
 pub(crate) fn build(places: &Places, postgres: &Postgres, step: &mut Step) -> Result<Vec<Example>> {
+    let examples = examples(places, postgres)?;
+    build_all(places, postgres, &examples, &[], step)?;
+    Ok(examples)
+}
+
+/// The same for the guests of tests that are no `.wat`; they are made with the kits of this checkout.
+pub(crate) fn build_for_tests(places: &Places, postgres: &Postgres, step: &mut Step) -> Result<()> {
+    let guests = below(&places.root.join("tests/guests"), postgres)?;
+    build_all(places, postgres, &guests, &[places.root.join("sdk/rust")], step)
+}
+
+fn build_all(
+    places: &Places,
+    postgres: &Postgres,
+    examples: &[Example],
+    needs: &[PathBuf],
+    step: &mut Step,
+) -> Result<()> {
     create_dir(&postgres.guests())?;
     account::set_mode(&postgres.guests(), 0o755)?;
-    let examples = examples(places, postgres)?;
     let mut built = 0_usize;
-    for example in &examples {
+    for example in examples {
         let stamp_file = example.wasm.with_extension("sources");
-        let stamp = hash_of_sources(&example.dir)?;
+        let mut stamp = hash_of_sources(&example.dir)?;
+        for folder in needs {
+            stamp.push_str(&hash_of_sources(folder)?);
+        }
         let is_current = fs::read_to_string(&stamp_file).is_ok_and(|found| found == stamp);
         if is_current && example.wasm.exists() {
             continue;
@@ -70,7 +96,7 @@ pub(crate) fn build(places: &Places, postgres: &Postgres, step: &mut Step) -> Re
         built += 1;
     }
     step.note(format!("{built} built, {} present", examples.len() - built));
-    Ok(examples)
+    Ok(())
 }
 
 /// Names and contents of all sources below a folder, as one short text.

@@ -17,6 +17,7 @@ mod packages;
 mod pg_cron;
 mod places;
 mod postgres;
+mod rust;
 mod setup;
 mod soak;
 mod tally;

@@ -8,7 +8,9 @@ use crate::cluster::Cluster;
 use crate::console::Console;
 use crate::error::{Context, Failure, Result};
 use crate::fuzz;
+use crate::guests;
 use crate::javascript;
+use crate::rust;
 use crate::setup::{self, Ready};
 use crate::tally::Tally;
 
@@ -17,6 +19,7 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let only = only(arguments)?;
     let ready = setup::prepare(console)?;
     let logs = ready.places.logs();
+    console.step(&logs, "test guests", |step| guests::build_for_tests(&ready.places, &ready.postgres, step))?;
     let cluster = ready.postgres.test_cluster();
     console.step(&logs, "test server", |step| cluster.recreate(step))?;
     let mut failures = Vec::new();
@@ -32,6 +35,7 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
             command
         };
         failures.extend(console.step(&logs, "JavaScript tests", |step| javascript::test(&ready.places, step)).err());
+        failures.extend(console.step(&logs, "Rust kit", |step| rust::test(&ready.places, step)).err());
         failures.extend(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))).err());
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         failures.extend(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))).err());
@@ -95,7 +99,8 @@ pub(crate) fn cargo_test(ready: &Ready, cluster: &Cluster<'_>) -> Command {
         .env("ALYX_TEST_LOG", cluster.log())
         .env("ALYX_TEST_BIN", ready.postgres.bin())
         .env("ALYX_TEST_OS_USER", &ready.postgres.account.name)
-        .env("ALYX_TEST_GUESTS", ready.postgres.guests());
+        .env("ALYX_TEST_GUESTS", ready.postgres.guests())
+        .env("ALYX_TOOLCHAINS", ready.places.toolchains());
     command
 }
 

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# build.sh OUT.wasm: builds this guest for wasm32-unknown-unknown.
+set -euo pipefail
+out=$(realpath -m "${1:?usage: build.sh OUT.wasm}")
+cd "$(dirname "$0")"
+mkdir -p "$(dirname "$out")"
+exec ../../../xtask/with-rust-guest bash -c '
+    cargo build --quiet --locked --release --target wasm32-unknown-unknown
+    cp "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/rust_kit.wasm" "$1"' - "$out"
