@@ -97,7 +97,11 @@ fn wrap(procedure: &Procedure) -> Result<Source, PgError> {
             if base == TypeId::BYTEA { Ok("bytea".to_owned()) } else { base.name() }
         })
         .collect::<Result<Vec<String>, PgError>>()?;
-    let spec = serde_json::json!({ "kind": kind, "types": types, "returns": returns(procedure)? });
+    let mut spec = serde_json::json!({ "kind": kind, "types": types, "returns": returns(procedure)? });
+    if kind == "trigger" && uses_word(&procedure.source, "TG_RELID") {
+        // The event has the table's names, which cost nothing; its number is asked for.
+        spec["relid"] = true.into();
+    }
     let asynchronous = if uses_word(&procedure.source, "await") { "async " } else { "" };
     let bundle = format!(
         "const {{db, log, env, kv, plv8, ctx, invoke, enqueue, raise}} = globalThis.__alyx.scope; export default globalThis.__alyx.sql({spec}, {asynchronous}function({parameters}) {{\n{}\n}});\n",

@@ -3,7 +3,7 @@
 use alyx_tests::{Db, Server, guest};
 
 /// Dumps `source` and restores the dump into the empty `target`.
-fn copy(source: &Db, target: &Db) {
+pub(crate) fn copy(source: &Db, target: &Db) {
     let dump = source.server().client_program("pg_dump", source.name()).output().expect("pg_dump runs");
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
     let folder = std::env::temp_dir().join(format!("{}.sql", source.name()));

@@ -13,7 +13,7 @@ const missing = (name) =>
   spawnSync(PYTHON, ["-c", `import ${name}`]).status === 0 ? false : `${PYTHON} has no package ${name}: python -m venv V; V/bin/pip install wasmtime extism==1.1.1; ALYX_TEST_PYTHON=V/bin/python`;
 
 // Each export recurses for ever, by way of something native where it is named so.
-// trap_*: C code that calls itself over deep data uses more of wasm's own stack than the engine can see. It ends in a trap, which ends the call.
+// trap_*: the parser over deep source uses more of wasm's own stack than the engine can see. It ends in a trap, which ends the call.
 const RECURSION = `
 const caught = (run) => () => { try { run(); } catch (e) { Host.outputString(e.name + ": " + e.message); return 0; } Host.outputString("fine"); return 0; };
 const f = () => f() + 1;
@@ -31,12 +31,12 @@ export const bound = caught(() => { let h = () => 1; for (let i = 0; i < 5000; i
 export const generator = caught(() => { function* g() { yield* g(); } [...g()]; });
 export const proxies = caught(() => { let p = {}; for (let i = 0; i < 20000; i++) p = new Proxy(p, {}); p.x; });
 export const prototypes = caught(() => { const p = {}; let o = p; for (let i = 0; i < 20000; i++) o = Object.create(o); o.x; });
-export const trap_json_stringify = caught(() => { let a = []; for (let i = 0; i < 20000; i++) a = [a]; JSON.stringify(a); });
-export const trap_json_parse = caught(() => { JSON.parse("[".repeat(20000)); throw new RangeError("parsed?"); });
+export const json_stringify = caught(() => { let a = []; for (let i = 0; i < 20000; i++) a = [a]; JSON.stringify(a); });
+export const json_parse = caught(() => { JSON.parse("[".repeat(20000)); throw new RangeError("parsed?"); });
 export const regexp_match = caught(() => { /^(a|b)*c$/.test("ab".repeat(20000)); });
 export const trap_evaluate = caught(() => { new Function("return " + "(".repeat(20000) + "1" + ")".repeat(20000))(); });
 export const clone = caught(() => { let a = []; for (let i = 0; i < 20000; i++) a = [a]; structuredClone(a); });
-export const trap_flat = caught(() => { let a = []; for (let i = 0; i < 20000; i++) a = [a]; a.flat(Infinity); });
+export const flat = caught(() => { let a = []; for (let i = 0; i < 20000; i++) a = [a]; a.flat(Infinity); });
 export const free_deep = caught(() => { let a = []; for (let i = 0; i < 200000; i++) a = [a]; a = null; });
 `;
 

@@ -23,7 +23,7 @@ export function takeSet() {
 }
 
 /** Rows of a statement that returns rows, else the number of rows that it changed. */
-function execute(sql, ...rest) {
+export function execute(sql, ...rest) {
   const params = rest.length === 1 && (Array.isArray(rest[0]) || rest[0] === undefined) ? rest[0] : rest;
   const answer = statement(sql, params);
   return answer.columns.length === 0 ? answer.row_count : answer.rows;
@@ -46,7 +46,8 @@ class Cursor {
   }
   move(count = 1) {
     if (!Number.isSafeInteger(count) || count < 0) throw new RangeError("cursor.move takes a number from 0 up");
-    return statement(`MOVE ${count} FROM ${this.#name}`).row_count;
+    // MOVE does not say how far it got.
+    return count === 0 ? 0 : statement(`FETCH ${count} FROM ${this.#name}`).row_count;
   }
   close() {
     statement(`CLOSE ${this.#name}`);

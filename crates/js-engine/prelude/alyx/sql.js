@@ -5,7 +5,7 @@ import { engine, isBytes, outputBytes } from "./host.js";
 import { RUN } from "./handler.js";
 import { isPromise } from "./db.js";
 import { event } from "./invocation.js";
-import { startSet, takeSet } from "./plv8.js";
+import { execute, startSet, takeSet } from "./plv8.js";
 import { canChange, changes, remember } from "./row.js";
 import { bindable, fromBytea } from "./values.js";
 
@@ -13,7 +13,8 @@ export function sql(spec, fn) {
   const run = KINDS[spec.kind];
   if (run === undefined) throw new TypeError(`unknown kind of SQL function ${JSON.stringify(spec.kind)}`);
   const exported = (...args) => fn(...args);
-  const prepared = { fn, write: WRITERS[spec.returns] ?? WRITERS.value, isSet: spec.returns === "set", bytes: byteArguments(spec.types) };
+  const relid = spec.relid ? relationId : () => undefined;
+  const prepared = { fn, relid, write: WRITERS[spec.returns] ?? WRITERS.value, isSet: spec.returns === "set", bytes: byteArguments(spec.types) };
   Object.defineProperty(exported, RUN, { value: () => run(prepared) });
   return exported;
 }
@@ -37,7 +38,7 @@ const KINDS = {
     const row = database.new ?? undefined;
     const before = row === undefined ? undefined : remember(row);
     const result = prepared.fn(
-      row, database.old ?? undefined, database.op, database.trigger, database.timing, database.level, database.relid,
+      row, database.old ?? undefined, database.op, database.trigger, database.timing, database.level, prepared.relid(database),
       database.table, database.schema, database.args ?? [], database.new_rows, database.old_rows,
     );
     return isPromise(result) ? result.then((value) => outcome(database, row, before, value)) : outcome(database, row, before, result);
@@ -48,6 +49,11 @@ const KINDS = {
     return isPromise(result) ? result.then(() => 0) : 0;
   },
 };
+
+/** plv8's TG_RELID, for bodies that name it: events carry names. */
+function relationId({ schema, table }) {
+  return execute("SELECT pg_catalog.format('%I.%I', $1::text, $2::text)::pg_catalog.regclass::pg_catalog.oid::bigint AS id", [schema, table])[0].id;
+}
 
 function readArguments() {
   const text = engine.inputText();
