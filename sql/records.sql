@@ -76,6 +76,17 @@ REVOKE EXECUTE ON FUNCTION alyx._drain(), alyx._drop_old_records(), alyx._forget
 -- Functions are numbered anew with each CREATE EXTENSION: what an earlier installation counted must not be theirs.
 SELECT alyx._forget_records();
 
+-- What leaves records: functions that were deployed, and those of LANGUAGE javascript under their OID, made negative.
+CREATE VIEW alyx._recorded_function AS
+SELECT f.id, f.name, f.owner, f.created_at
+FROM alyx._function f
+UNION ALL
+SELECT -p.oid::bigint, p.proname::text, p.proowner::regrole, NULL
+FROM pg_proc p
+JOIN pg_language l ON l.oid = p.prolang
+WHERE l.lanname = 'javascript';
+COMMENT ON VIEW alyx._recorded_function IS 'functions that leave records, with their owners';
+
 -- Views see tables with their owner's rights but call functions with the reader's: these two show each role only what it
 -- may see.
 CREATE FUNCTION alyx._read_statistics()
@@ -104,7 +115,7 @@ SELECT i.id, i.function, i.version, i.export, i.trigger, i.role::regrole AS role
        i.duration_ns / 1e6::float8 AS duration_ms, i.memory_bytes AS peak_memory_bytes, i.host_calls, i.rows, i.attempt,
        i.started_at, i.pid
 FROM alyx._invocation i
-WHERE i.function_id IN (SELECT f.id FROM alyx._function f WHERE alyx._is_visible(f.owner))
+WHERE i.function_id IN (SELECT f.id FROM alyx._recorded_function f WHERE alyx._is_visible(f.owner))
    OR (SELECT alyx._is_visible(NULL))
 ORDER BY i.started_at DESC;
 COMMENT ON VIEW alyx.invocations IS 'recorded invocations of functions that the current role owns';
@@ -112,7 +123,7 @@ COMMENT ON VIEW alyx.invocations IS 'recorded invocations of functions that the 
 CREATE VIEW alyx.logs WITH (security_barrier) AS
 SELECT l.invocation, l.function, l.line, l.logged_at, l.level, l.message
 FROM alyx._log l
-WHERE l.function_id IN (SELECT f.id FROM alyx._function f WHERE alyx._is_visible(f.owner))
+WHERE l.function_id IN (SELECT f.id FROM alyx._recorded_function f WHERE alyx._is_visible(f.owner))
    OR (SELECT alyx._is_visible(NULL))
 ORDER BY l.logged_at DESC, l.line DESC;
 COMMENT ON VIEW alyx.logs IS 'what guests logged in recorded invocations of functions that the current role owns';

@@ -59,10 +59,20 @@ pub(super) fn slot_of(function: i64) -> Option<Found> {
     Some(found.map_or(common, |slot| Found { slot, key }))
 }
 
+/// Marks functions whose number is negative: an OID, see `language/javascript.rs`.
+const IS_OID: u64 = 1 << 31;
+
 /// Database and function in one word; functions are numbered from 1 in each database.
 fn key_of(database: u32, function: i64) -> Option<u64> {
-    let function = u32::try_from(function).ok()?;
-    Some(u64::from(database) << 32 | u64::from(function))
+    let number = function.unsigned_abs();
+    let mark = if function < 0 { IS_OID } else { 0 };
+    (number < IS_OID).then_some(u64::from(database) << 32 | mark | number)
+}
+
+/// The function of a key.
+fn function_of(key: u64) -> i64 {
+    let number = i64::try_from(key & (IS_OID - 1)).unwrap_or(0);
+    if key & IS_OID == 0 { number } else { -number }
 }
 
 /// Counts one invocation.
@@ -238,7 +248,7 @@ fn slots_of_this_database() -> impl Iterator<Item = (i64, &'static Slot)> {
     let database = u64::from(database_id());
     memory().map_or(&[][..], |memory| memory.slots).iter().filter_map(move |slot| {
         let key = slot[KEY].load(Ordering::Acquire);
-        (key != 0 && key >> 32 == database).then_some((i64::try_from(key & 0xFFFF_FFFF).ok()?, slot))
+        (key != 0 && key >> 32 == database).then_some((function_of(key), slot))
     })
 }
 
@@ -263,11 +273,9 @@ pub fn release_slots(now_s: u64, is_live: impl Fn(i64) -> bool, is_database: imp
     alone(memory, || {
         for slot in memory.slots {
             let key = slot[KEY].load(Ordering::Acquire);
-            let (Ok(database), Ok(function)) = (u32::try_from(key >> 32), i64::try_from(key & 0xFFFF_FFFF)) else {
-                continue;
-            };
+            let Ok(database) = u32::try_from(key >> 32) else { continue };
             let since = slot[MISSED].load(Ordering::Relaxed);
-            if key == 0 || database == mine && is_live(function) {
+            if key == 0 || database == mine && is_live(function_of(key)) {
                 slot[MISSED].store(0, Ordering::Relaxed);
             } else if !is_database(database) || since > 0 && now_s.saturating_sub(since) >= MISSING_S {
                 clear(slot);

@@ -4,6 +4,7 @@
 
 mod endings;
 mod house;
+mod javascript;
 mod keeping;
 mod load;
 mod policies;
