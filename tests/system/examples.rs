@@ -129,8 +129,7 @@ fn all_demos_run() {
     }
 }
 
-/// Those in TypeScript, by what their demo says; send-welcome and cleanup-sessions need workers, and
-/// run in `cargo xtask demo`.
+/// Those in TypeScript, by what their demo says; send-welcome and cleanup-sessions need workers: `examples_preloaded`.
 #[test]
 fn examples_in_typescript_do_what_their_demo_says() {
     for (name, expected) in [

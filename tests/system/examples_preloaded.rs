@@ -1,8 +1,9 @@
 //! The examples that run behind the writer's back: jobs and schedules, on a server of their own that preloads the library.
 
 use crate::examples::{example, run_script};
-use alyx_tests::{Cluster, Db, wait_until};
+use alyx_tests::{Cluster, Db, Reply, Web, guests_folder, wait_until};
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -181,6 +182,61 @@ fn nightly_report_that_comes_late_reports_the_right_day() {
             "SELECT previous_run_at = '{scheduled_at}', next_run_at > now() FROM alyx.schedules WHERE hook = 1"
         )),
         "t|t"
+    );
+}
+
+#[test]
+fn send_welcome_sends_once_however_often_the_service_fails() {
+    let calls = AtomicUsize::new(0);
+    let web = Web::new(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
+        0 => Reply::with("503 Service Unavailable\r\nretry-after: 1", ""),
+        _ => Reply::text("sent"),
+    });
+    let cluster = cluster();
+    let mut db = Db::on(cluster.server().clone(), "send_welcome");
+    // Before a worker connects: what it may reach is read when it starts.
+    let database = db.name().to_owned();
+    db.run(&format!("ALTER DATABASE {database} SET alyx_functions.http_allowed_networks = '127.0.0.0/8'"));
+    run_script(&db, "send-welcome", "bind.sql");
+    let wasm = std::fs::read(guests_folder().join("send-welcome.wasm")).expect("the example");
+    let manifest = std::fs::read_to_string(example("send-welcome").join("manifest.yaml")).expect("its manifest");
+    db.deploy("send-welcome", &wasm, &manifest.replace("https://api.mail.example", &web.origin()));
+    let mut db = Bound { db, _cluster: cluster };
+    db.run("INSERT INTO welcome.users (name, email) VALUES ('Ada', 'ada@example.com'), ('Eve', NULL)");
+    db.wait_for(
+        "Ada is welcomed, Eve cannot be",
+        "SELECT name, welcomed_at IS NOT NULL FROM welcome.users WHERE id = 1 UNION ALL \
+         SELECT reason, last_error LIKE 'user 2 has no e-mail address%' FROM alyx.dead_jobs",
+        "Ada|t;non_retryable|t",
+    );
+    db.wait_for_the_end_of_all_jobs();
+    let asked = web.requests();
+    assert_eq!(asked.len(), 2, "the one that failed and the one that did not");
+    let keys: Vec<_> = asked.iter().map(|request| request.header("idempotency-key").map(str::to_owned)).collect();
+    assert!(keys[0].is_some() && keys[0] == keys[1], "{keys:?}");
+    assert_eq!(asked[1].header("authorization"), Some("Bearer put-your-key-here"));
+    assert!(String::from_utf8_lossy(&asked[1].body).contains("Welcome, Ada!"));
+}
+
+#[test]
+fn cleanup_sessions_deletes_by_hand_and_by_the_clock() {
+    let mut db = Bound::new("cleanup-sessions", "cleanup");
+    let shown = run_script(&db, "cleanup-sessions", "demo.sql");
+    for text in ["*/15 * * * *", "\"deleted\": 2500", "\"deleted\": 1}"] {
+        assert!(shown.contains(text), "{text:?} is not in:\n{shown}");
+    }
+    assert_eq!(db.rows("SELECT user_name FROM web.sessions"), ["alive"]);
+    db.run(
+        "INSERT INTO web.sessions (user_name, expires_at)
+         VALUES ('gone', now() - interval '2 hours'), ('just gone', now() - interval '5 minutes')",
+    );
+    db.run("UPDATE alyx._schedule SET next_run_at = date_bin('15 minutes', now(), '2000-01-01')");
+    // Whatever else is scheduled makes the manager look at the timetable again.
+    db.run("SELECT fn_schedule('cleanup-sessions', '0 0 1 1 *')");
+    db.wait_for(
+        "the run is made up for, and keeps an hour",
+        "SELECT user_name FROM web.sessions ORDER BY user_name",
+        "alive;just gone",
     );
 }
 
