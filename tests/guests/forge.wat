@@ -121,6 +121,10 @@
     (call $reset)
     (i32.const 0))
 
+  (func (export "output_beyond") (result i32)
+    (call $output_set (call $alloc (i64.const 16)) (i64.const 4096))
+    (i32.const 0))
+
   ;; WASI pointers that leave the guest's memory.
   (func (export "wasi_write") (result i32)
     (i32.store (i32.const 0) (i32.const -16)) (i32.store (i32.const 4) (i32.const -1))

@@ -181,4 +181,11 @@ fn requests_of_absurd_shape_are_answered_with_an_error() {
         assert_eq!(db.value("SELECT 1"), "1", "after {what}");
     }
     assert!(answer(&mut db, "batch", &statements(10_000)).contains("results"), "10 000 statements");
+    // Refused while they are read: a list of small values takes many times its text.
+    for (function, request, words) in
+        [("query", params(65_536), "at most 65535 members"), ("batch", statements(10_001), "at most 10000 members")]
+    {
+        let said = answer(&mut db, function, &request);
+        assert!(said.contains(words), "{function}: {said}");
+    }
 }

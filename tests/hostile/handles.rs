@@ -54,8 +54,10 @@ fn output_in_freed_blocks_is_what_the_guest_left_there_or_nothing() {
     let mut db = forge("hostile_freed_output");
     bind(&mut db, "output_freed");
     bind(&mut db, "output_gone");
+    bind(&mut db, "output_beyond");
     assert_eq!(db.value("SELECT rtrim(output_freed('x'))"), "\"1");
     assert_eq!(db.value("SELECT output_gone('x')"), "NULL");
+    assert_eq!(db.value("SELECT output_beyond('x')"), "NULL");
 }
 
 #[test]

@@ -30,6 +30,9 @@ fn no_ordering_key_is_too_long_for_the_queue_to_go_on() {
     }
     house.run("SELECT pg_sleep(0.5)");
     others_jobs_run(&mut house);
+    // Also those whose time comes after that of the long keys.
+    house.run(r#"SELECT fn_enqueue('task', '{"n": 98}', now() + '100ms'::interval)"#);
+    house.wait_for("SELECT n FROM effects WHERE n = 98", "98");
 }
 
 #[test]
@@ -91,12 +94,15 @@ fn a_database_is_not_left_for_who_may_not_copy_it() {
     let mut house = House::new("not_copied");
     let role = house.role("maker");
     house.run(&format!("ALTER ROLE {role} CREATEDB"));
-    house.job_does("PERFORM pg_sleep(1);");
+    house.job_does("PERFORM pg_sleep(2);");
     house.run(r#"SELECT fn_enqueue('task', '{"n": 1}')"#);
-    house.wait_for("SELECT status FROM alyx.jobs", "running");
+    let busy = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    house.wait_for(&format!("SELECT count(*) {busy}"), "1");
+    let worker = house.value(&format!("SELECT pid {busy}"));
     let copy = format!("CREATE DATABASE stolen_{role} TEMPLATE {}", house.name());
     house.session_as(&role).refused(&copy, "42501");
-    assert_eq!(house.rows_when_done("SELECT n, attempt FROM effects"), ["1|1"]);
+    // By the same worker: who leaves gives its job back, and the next one counts the same attempt.
+    assert_eq!(house.rows_when_done("SELECT n, attempt, pid FROM effects"), [format!("1|1|{worker}")]);
 }
 
 #[test]

@@ -143,7 +143,8 @@ fn rights_are_asked_again_when_the_job_runs() {
     }
     house.run(&format!("REVOKE EXECUTE ON FUNCTION task(jsonb) FROM {revoked}, {dropped}; DROP ROLE {dropped}"));
     let name = house.name().to_owned();
-    house.run(&format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"));
+    // Each has one reason of its own.
+    house.run(&format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {revoked}"));
     house.run("SELECT fn_resume('task'); SELECT fn_enqueue('task', '{\"n\": 1}')");
     house.wait_for("SELECT count(*) FROM alyx.dead_jobs", "3");
     assert_eq!(house.rows("SELECT DISTINCT reason, sqlstate, attempt FROM alyx.dead_jobs"), ["not_allowed|42501|1"]);

@@ -119,6 +119,7 @@ fn compiled_code_is_only_a_cache() {
     shell("rm -f -- \"$1\"/*");
     assert_eq!(db.session().value("SELECT echo('2')"), "2", "a new session finds no artefact and builds it");
     assert_eq!(db.value("SELECT echo('3')"), "3", "an old session goes on with what it has");
+    let artefacts = "ls -i \"$1\" | grep -v lock";
     // Each damage is done to a copy that takes the artefact's place: the artefact itself is mapped.
     for damage in [
         "truncate -s $(( $(stat -c %s \"$f\") / 2 )) \"$f.new\"",
@@ -127,7 +128,9 @@ fn compiled_code_is_only_a_cache() {
         "chmod 666 \"$f.new\"",
     ] {
         shell(&format!("for f in \"$1\"/*; do cp -p \"$f\" \"$f.new\"; {damage}; mv \"$f.new\" \"$f\"; done"));
+        let damaged = shell(artefacts);
         assert_eq!(db.session().value("SELECT echo('4')"), "4", "after {damage}");
+        assert_ne!(shell(artefacts), damaged, "built again, not used: {damage}");
     }
     shell("mv \"$1\" \"$1.away\"; ln -s /nonexistent \"$1\"");
     assert_eq!(db.session().value("SELECT echo('5')"), "5", "without a usable folder code is compiled in memory");

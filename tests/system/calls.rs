@@ -48,10 +48,14 @@ fn a_guests_notices_do_not_forge_the_servers() {
     let mut db = Db::new("calls_log_forgery");
     db.deploy_guest("ask");
     db.create_ask("write_log", "log");
+    let (_, before) = db.server().log_since(0);
     // Line breaks and control bytes in a message are data.
     db.run(
-        "SELECT write_log(jsonb_build_object('level', 'error', 'message', E'first\\nPANIC:  second\\r\\t\\x1b[31m'))",
+        "SELECT write_log(jsonb_build_object('level', 'error', 'message', E'forgery one\\nPANIC:  forgery two\\r\\t\\x1b[31m'))",
     );
+    let (said, _) = db.server().log_since(before);
+    // Whose line it is comes first; a line break begins no line of the server's.
+    assert!(said.contains("WARNING:  function \"ask\": forgery one\n\tPANIC:  forgery two"), "{said}");
 }
 
 #[test]

@@ -186,6 +186,14 @@ fn a_transaction_of_the_guest_is_kept_or_undone_as_a_whole() {
          return seen",
     );
     assert_eq!(db.value("SELECT nested()"), r#"["23505", "t_pkey", "undo"]"#);
+    create(
+        &mut db,
+        "deep(n int) RETURNS int",
+        "const open = (left) => left === 0 ? 0 : db.transaction(() => 1 + open(left - 1)); return open(n)",
+    );
+    assert_eq!(db.value("SELECT deep(32)"), "32");
+    let refusal = db.refused("SELECT deep(33)", "54000");
+    assert!(refusal.says("32 transactions open"), "{refusal}");
     assert_eq!(db.rows("SELECT x FROM t ORDER BY x"), ["1", "3"]);
 }
 

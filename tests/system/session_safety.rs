@@ -156,6 +156,11 @@ fn the_server_stays_out_of_reach() {
 #[test]
 fn the_session_cannot_be_discarded() {
     assert_refused("safety_discard", &["DISCARD ALL"], &["42501", "25001"]);
+    assert_refused(
+        "safety_reset",
+        &["RESET ALL", "DO $$ BEGIN RESET ALL; END $$", "ALTER SYSTEM SET work_mem = '64kB'"],
+        &["42501"],
+    );
 }
 
 #[test]
@@ -192,6 +197,27 @@ fn settings_a_guest_changes_do_not_outlive_its_transaction_unless_the_caller_cou
     ] {
         let reply = ask(&mut session, statement);
         assert_eq!(reply["error"]["code"], "42501", "{statement}: {reply}");
+    }
+    // What the caller could set too goes back as soon as the guest has ended, at whatever depth it was set.
+    let settings = "SELECT current_setting('work_mem'), current_setting('search_path'), current_setting('my.own', true), current_setting('transaction_read_only')";
+    session.run("SET work_mem = '5MB'; SET search_path = public; SET my.own = 'mine'");
+    for statement in [
+        "SET work_mem = '6MB'",
+        "SET LOCAL search_path = pg_temp",
+        "SET search_path = pg_temp",
+        "SELECT set_config('my.own', 'forged', false), set_config('my.own', 'forged', true)",
+        "DO $$ BEGIN SET work_mem = '6MB'; PERFORM set_config('search_path', 'pg_temp', false); END $$",
+        "SELECT set_config('transaction_read_only', 'on', true)",
+    ] {
+        for transaction in ["", "BEGIN"] {
+            session.run(transaction);
+            let before = session.value(settings);
+            let reply = ask(&mut session, statement);
+            assert!(reply["error"].is_null(), "{statement}: {reply}");
+            assert_eq!(session.value(settings), before, "after {statement}");
+            session.run(if transaction.is_empty() { "" } else { "COMMIT" });
+            assert_eq!(session.value(settings), before, "after {statement} and the end of the transaction");
+        }
     }
 }
 
@@ -230,6 +256,10 @@ fn identity_is_restored_after_every_kind_of_end() {
     let mut session = db.session_as(&owner);
     session.deploy("script", &guest("script"), "run_as: owner\n");
     session.run("CREATE FUNCTION script(lines text) RETURNS jsonb LANGUAGE wasm AS 'script'");
+    session.run("GRANT EXECUTE ON FUNCTION script(text) TO PUBLIC");
+    let caller = db.role("caller");
+    // Not only the superuser: what runs last is the extension's own SQL, as a superuser.
+    let mut ordinary = db.session_as(&caller);
     for lines in [
         r#"q{"sql": "SELECT 1"}"#,
         r#"q{"sql": "SELECT nonsense"}"#,
@@ -239,6 +269,12 @@ fn identity_is_restored_after_every_kind_of_end() {
     ] {
         let _ = db.attempt(&format!("SELECT script({})", literal(lines)));
         assert_eq!(db.value("SELECT current_user, session_user"), "postgres|postgres", "after {lines}");
+        ordinary.run("BEGIN");
+        let _ = ordinary.attempt(&format!("SELECT script({})", literal(lines)));
+        let _ = ordinary.attempt("ROLLBACK TO nothing");
+        ordinary.run("ROLLBACK");
+        let _ = ordinary.attempt(&format!("SELECT script({})", literal(lines)));
+        assert_eq!(ordinary.value("SELECT current_user, session_user"), format!("{caller}|{caller}"), "after {lines}");
     }
     db.run("SET statement_timeout = '100ms'");
     db.refused("SELECT script('s')", "57014");
