@@ -82,9 +82,14 @@ pub(super) fn rotate(_call: &mut Call<'_>) -> Result<Reply, PgError> {
 fn keys() -> Result<Keys, PgError> {
     let file = key_file();
     let keys = match file.read() {
-        Err(error) if error.kind() == ErrorKind::NotFound && !secrets::exist()? => {
-            report_new(&file)?;
-            file.create()
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if secrets::exist()? {
+                // Lost, or made since it was looked for, by whoever set the first secret at the same time.
+                file.read()
+            } else {
+                report_new(&file)?;
+                file.create()
+            }
         }
         read => read,
     };
