@@ -8,6 +8,8 @@ use crate::commands::{
     build, completions, deploy, dev, doctor, functions, invoke, jobs, logs, new, replay, rollback, stats, types,
     versions,
 };
+use crate::problem::Problem;
+use crate::terminal::Terminal;
 
 const AFTER: &str = "\
 Exit codes:
@@ -78,7 +80,17 @@ pub(crate) struct Folders {
 
 /// Reads the process's arguments; wrong ones end it with status 2.
 pub(crate) fn parse() -> Cli {
-    Cli::parse()
+    Cli::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() && std::env::args().any(|argument| argument == "--json") {
+            let text = error.render().to_string();
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let what = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let problem = lines.fold(Problem::usage(what), |problem, line| problem.why(line));
+            Terminal::new(true, ColorChoice::Never).problem(&problem);
+            std::process::exit(problem.exit.code().into());
+        }
+        error.exit()
+    })
 }
 
 #[cfg(test)]

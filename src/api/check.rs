@@ -1,11 +1,14 @@
 //! `fn_check`: what a deploy would say, with nothing written.
 
+use alyx_manifest::Hook;
 use alyx_runtime::{CheckedModule, Sha256};
 use serde_json::{Value, json};
 
-use super::{parse_manifest, reply, require_language_usage};
+use super::{hooks, parse_manifest, reply, require_language_usage};
+use crate::error::Error;
 use crate::invoke::{check_module, check_schemas};
 use crate::pg::{Call, PgError, Reply, TypeId};
+use crate::queue;
 
 /// `_check(wasm bytea, manifest text)` → what was found, and a list of problems that is empty for a good module.
 pub(super) fn check(call: &mut Call<'_>) -> Result<Reply, PgError> {
@@ -22,12 +25,27 @@ pub(super) fn check(call: &mut Call<'_>) -> Result<Reply, PgError> {
         }));
     };
     let manifest = parse_manifest(text.as_deref()).inspect_err(|error| note(error)).unwrap_or_default();
-    let _ = check_schemas("(new)", &manifest).inspect_err(|error| note(error));
+    let _ = check_schemas("(module)", &manifest).inspect_err(|error| note(error));
+    let _ = hooks::check(&manifest).inspect_err(|error| note(error));
+    for hook in &manifest.hooks {
+        if let Hook::Schedule(hook) = hook {
+            let _ = queue::preview(&hook.cron, &hook.timezone, 0, 0).inspect_err(|error| note(error));
+        }
+    }
     let checked = check_module(&wasm, &manifest).inspect_err(|error| note(error)).ok();
     let export = match &checked {
         Some(checked) => super::deploy::entry_point("(module)", checked, &manifest).inspect_err(|e| note(e)).ok(),
         None => None,
     };
+    if let Some(checked) = &checked {
+        for function in &manifest.sql {
+            if !checked.exports.iter().any(|export| export.name == function.export) {
+                let callable = checked.exports.iter().map(|export| export.name.clone()).collect();
+                let (name, export) = ("(module)".to_owned(), function.export.clone());
+                note(&Error::UnknownExport { name, export, callable }.into());
+            }
+        }
+    }
     let mut found = checked.as_ref().map_or_else(|| json!({}), describe);
     found["sha256"] = json!(Sha256::of(&wasm).to_string());
     found["bytes"] = json!(wasm.len());

@@ -51,7 +51,7 @@ pub(super) fn reconcile(
                 let relation = resolve(&hook.source).map_err(in_place)?;
                 let trigger = hook.name.clone().unwrap_or_else(|| trigger_name(name, at + 1));
                 let sql = create_trigger(&Wanted::of(hook), name, schema, &relation, &trigger);
-                spi::run_one(&sql).map_err(in_place)?;
+                spi::run_one(&sql).map_err(|error| in_place(taken(error, name, &hook.source)))?;
                 ("database", Some(relation), Some(trigger))
             }
             Hook::Schedule(_) => ("schedule", None, None),
@@ -61,6 +61,16 @@ pub(super) fn reconcile(
         rows.push(HookRow { r#type, definition, relation, trigger });
     }
     transaction.set_hooks(&rows)
+}
+
+/// A trigger of this name is there: most likely one of fn_attach.
+fn taken(mut error: PgError, name: &str, source: &str) -> PgError {
+    if error.sqlstate == crate::pg::SqlState::new(b"42710") && error.hint.is_none() {
+        error.hint = Some(format!(
+            "Where it was attached by hand: SELECT fn_detach('{name}', '{source}'). Else give the hook a \"name\"."
+        ));
+    }
+    error
 }
 
 /// What a trigger should be.

@@ -173,7 +173,6 @@ impl PgError {
         }))
     }
 
-    /// Every text of it.
     /// Points at a place in a text that the client did not send itself, such as the body of a function; characters count
     /// from 1.
     pub fn at(mut self, text: &str, character: usize) -> Self {
@@ -182,6 +181,16 @@ impl PgError {
         self
     }
 
+    /// Points, where it points at a place at all, at one in `text` and not in what the client sent.
+    pub(super) fn inside(mut self, text: &str) -> Self {
+        if self.cursor_position > 0 && self.internal_query.is_none() {
+            self.internal_query = Some(text.to_owned());
+            self.internal_position = std::mem::take(&mut self.cursor_position);
+        }
+        self
+    }
+
+    /// Every text of it.
     pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let Fields {
             message,

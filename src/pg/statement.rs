@@ -221,10 +221,12 @@ impl Plan {
         };
         // SAFETY: parse trees live in the SPI context; the array of types is palloc'd by the parser.
         let pointer = unsafe {
-            let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))?;
+            let tree = catch(|| raw::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT))
+                .map_err(|error| error.inside(sql))?;
             let statement = refuse::check(tree)?;
             if given > 0 {
-                catch(|| raw::parse_analyze_varparams(statement, text.as_ptr(), &mut types, &mut count, environment))?;
+                catch(|| raw::parse_analyze_varparams(statement, text.as_ptr(), &mut types, &mut count, environment))
+                    .map_err(|error| error.inside(sql))?;
             }
             let plan = catch(|| raw::SPI_prepare(text.as_ptr(), count, types))?;
             if plan.is_null() {

@@ -41,10 +41,19 @@ fn a_dry_run_tells_and_writes_nothing() {
     let mut db = Db::new("cli_dry");
     db.run("CREATE TABLE t (a int)");
     let shop = Workshop::with("dry", &db);
-    shop.function("one", "timeout: 5s\nenv: { A: '1', B: '2' }\nhooks: [{ type: schedule, cron: '0 2 * * *' }]\n", 11);
+    shop.function("one", "timeout: 5s\nenv: { A: '1', B: '2' }\nhooks: [{ type: http, methods: [POST] }]\n", 11);
     let new = shop.run(&["deploy", "--dry-run"]).ok();
     assert!(new.out.contains("+ new one") && new.out.contains("timeout: 10s → 5s"), "{new:?}");
     assert_eq!(db.value("SELECT count(*) FROM alyx.functions"), "0");
+
+    // What a deploy would refuse here is told now: this server runs no workers, and no clock shows 99 minutes.
+    shop.write("one/manifest.yaml", "hooks: [{ type: schedule, cron: '99 * * * *' }]\n");
+    let refused = shop.run(&["deploy", "--dry-run"]);
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert!(refused.err.contains("shared_preload_libraries") && refused.err.contains("99"), "{refused:?}");
+    shop.write("one/manifest.yaml", "sql: [{ create: f(a int) returns int, export: nope }]\n");
+    let refused = shop.run(&["deploy", "--dry-run"]);
+    assert!(refused.err.contains("module of function \"one\" has no callable export \"nope\""), "{refused:?}");
 
     shop.write("one/manifest.yaml", "timeout: 5s\nenv: { A: '1', B: '2' }\n");
     shop.run(&["deploy", "--yes"]).ok();

@@ -223,3 +223,21 @@ fn error_messages_follow_postgres_style() {
         assert_ne!(refusal.code, "XX000", "{refusal}");
     }
 }
+
+#[test]
+fn a_mistake_in_a_guests_statement_is_shown_there_and_not_in_the_clients() {
+    let mut db = Db::new("errors_place");
+    db.run("CREATE FUNCTION ask(text) RETURNS jsonb LANGUAGE javascript AS 'return plv8.execute($1, [])'");
+    for (statement, place) in [("selct 1", 1), ("SELECT 1 FORM x y", 15), ("SELECT nothing", 8)] {
+        let psql = db
+            .server()
+            .client_program("psql", db.name())
+            .args(["-X", "-c"])
+            .arg(format!("SELECT ask('{statement}')"))
+            .output();
+        let shown = String::from_utf8_lossy(&psql.expect("psql runs").stderr).into_owned();
+        assert!(shown.contains(&format!("QUERY:  {statement}")), "{shown}");
+        let caret = shown.lines().find(|line| line.trim() == "^").unwrap_or_default();
+        assert_eq!(caret.len(), "LINE 1: ".len() + place, "{shown}");
+    }
+}

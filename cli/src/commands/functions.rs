@@ -14,9 +14,8 @@ pub(crate) struct Functions {}
 
 /// Reads the view.
 pub(crate) fn run(_: &Functions, global: &Global, terminal: &Terminal) -> Result<()> {
-    let sql =
-        "SELECT f.name, f.version, f.schema, f.owner, f.export, f.sha256, left(f.sha256, 12) AS hash, f.module_bytes,
-                      f.paused, f.deployed_by, f.deployed_at, to_char(f.deployed_at, 'YYYY-MM-DD HH24:MI') AS deployed,
+    let sql = "SELECT f.name, f.version, f.schema, f.owner, f.export, f.sha256, f.module_bytes,
+                      f.paused, f.deployed_by, f.deployed_at,
                       (SELECT count(*) FROM alyx.hooks h WHERE h.function = f.name) AS hooks
                  FROM alyx.functions f ORDER BY f.name";
     let rows = connected(global)?.rows("cannot list the functions", sql, &[])?;
@@ -25,11 +24,11 @@ pub(crate) fn run(_: &Functions, global: &Global, terminal: &Terminal) -> Result
         ("VERSION", "version"),
         ("SCHEMA", "schema"),
         ("OWNER", "owner"),
-        ("MODULE", "hash"),
+        ("MODULE", "sha256:12"),
         ("BYTES", "module_bytes"),
         ("HOOKS", "hooks"),
         ("PAUSED", "paused"),
-        ("DEPLOYED", "deployed"),
+        ("DEPLOYED", "deployed_at:16"),
     ];
     show::rows(terminal, &columns, &rows, "no functions: \"alyx deploy\" brings some");
     Ok(())

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::terminal::{FAINT, Terminal, paint, table};
 
-/// Prints rows; `columns` are pairs of a title and a key.
+/// Prints rows; `columns` are pairs of a title and a key. `key:12` shows so many characters of it.
 pub(crate) fn rows(terminal: &Terminal, columns: &[(&str, &str)], rows: &[Value], nothing: &str) {
     terminal.document(&Value::Array(rows.to_vec()));
     if rows.is_empty() {
@@ -13,8 +13,20 @@ pub(crate) fn rows(terminal: &Terminal, columns: &[(&str, &str)], rows: &[Value]
     }
     let titles: Vec<&str> = columns.iter().map(|(title, _)| *title).collect();
     let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| columns.iter().map(|(_, key)| cell(row.get(*key))).collect()).collect();
+        rows.iter().map(|row| columns.iter().map(|(_, key)| shown(row, key)).collect()).collect();
     table(&titles, &cells).iter().for_each(|line| terminal.line(line));
+}
+
+fn shown(row: &Value, key: &str) -> String {
+    match key.split_once(':') {
+        Some((key, length)) => {
+            let text = cell(row.get(key));
+            // A time is cut, too, and reads better with a space in its middle.
+            let text = if key.ends_with("_at") { text.replacen('T', " ", 1) } else { text };
+            text.chars().take(length.parse().unwrap_or(usize::MAX)).collect()
+        }
+        None => cell(row.get(key)),
+    }
 }
 
 /// A value as a person reads it.

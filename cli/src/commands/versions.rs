@@ -18,19 +18,15 @@ pub(crate) struct Versions {
 /// Asks the database.
 pub(crate) fn run(args: &Versions, global: &Global, terminal: &Terminal) -> Result<()> {
     let mut database = connected(global)?;
-    let sql = format!(
-        "SELECT v.*, left(v.sha256, 12) AS hash, CASE WHEN v.is_current THEN '*' END AS current,
-                to_char(v.deployed_at, 'YYYY-MM-DD HH24:MI:SS') AS deployed FROM {}.fn_versions($1) v",
-        database.schema
-    );
+    let sql = format!("SELECT v.* FROM {}.fn_versions($1) v", database.schema);
     let rows = database.rows(&format!("cannot list the versions of \"{}\"", args.name), &sql, &[&args.name])?;
     let columns = [
-        ("", "current"),
         ("VERSION", "version"),
-        ("MODULE", "hash"),
+        ("CURRENT", "is_current"),
+        ("MODULE", "sha256:12"),
         ("EXPORT", "export"),
         ("BY", "deployed_by"),
-        ("DEPLOYED", "deployed"),
+        ("DEPLOYED", "deployed_at:19"),
     ];
     show::rows(terminal, &columns, &rows, "no versions");
     Ok(())

@@ -54,6 +54,12 @@ fn refused(address: &Address, error: &postgres::Error) -> Problem {
         Some("3D000") => "Create the database, or name another one in DATABASE_URL.",
         Some("53300") => "Wait until a connection is free, or raise max_connections.",
         Some(_) => "Look at the server's log.",
+        None if problem.why.iter().any(|reason| reason.contains("password")) => {
+            "Give the password in DATABASE_URL or --database-url: postgres://user:password@host/database."
+        }
+        None if problem.why.iter().any(|reason| reason.contains("does not support TLS")) => {
+            "Write sslmode=disable into the address if the way to the server is safe, or turn on ssl in the server."
+        }
         None if problem.why.iter().any(|reason| reason.contains("certificate")) => {
             "Give the authority with sslrootcert=<file>, or check the host's name; sslmode=require asks for no proof."
         }

@@ -5,7 +5,7 @@ use postgres::Transaction;
 use serde_json::Value;
 
 use super::{Database, error};
-use crate::problem::{Problem, Result};
+use crate::problem::{Exit, Problem, Result};
 use crate::project::Ready;
 
 /// A function as it is in the database.
@@ -56,10 +56,19 @@ pub(crate) fn check(database: &mut Database, ready: &Ready) -> Result<()> {
     let report: Value = serde_json::from_str(&text).map_err(|error| Problem::failed(&what).why(error))?;
     let problems = report.get("problems").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(first) = problems.first() else { return Ok(()) };
-    let mut problem = Problem::new(crate::problem::Exit::Refused, what);
+    let is_manifest = |found: &Value| {
+        let message = found.get("message").and_then(Value::as_str);
+        message.is_some_and(|message| message.starts_with("invalid manifest"))
+    };
+    let exit = if problems.iter().all(is_manifest) { Exit::Usage } else { Exit::Refused };
+    let mut problem = Problem::new(exit, what);
     problem.sqlstate = first.get("code").and_then(Value::as_str).map(str::to_owned);
     for found in &problems {
-        let text = |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        // The check knows no name.
+        let text = |key: &str| {
+            let text = found.get(key).and_then(Value::as_str).unwrap_or_default();
+            text.replace("\"(module)\"", &format!("\"{}\"", ready.name))
+        };
         problem = problem.why(text("message")).why(text("detail"));
         if !text("hint").is_empty() {
             problem = problem.next(text("hint"));

@@ -1,6 +1,6 @@
 //! The driver's errors in our three parts: the server's message, its DETAIL and CONTEXT, its HINT.
 
-use postgres::error::SqlState;
+use postgres::error::{DbError, SqlState};
 
 use crate::problem::{Exit, Problem};
 
@@ -25,7 +25,11 @@ pub(crate) fn problem(what: impl Into<String>, error: &postgres::Error) -> Probl
         let exit = if is_lost(error) { Exit::Unreachable } else { Exit::Failed };
         return Problem::new(exit, what).why(reason);
     };
-    let exit = if is_lost(error) { Exit::Unreachable } else { Exit::Refused };
+    let exit = match db.code().code() {
+        _ if is_lost(error) => Exit::Unreachable,
+        "22023" if db.message().starts_with("invalid manifest") => Exit::Usage,
+        _ => Exit::Refused,
+    };
     let mut problem = Problem::new(exit, what).why(db.message());
     problem.sqlstate = Some(db.code().code().to_owned());
     if let Some(detail) = db.detail() {
@@ -38,14 +42,16 @@ pub(crate) fn problem(what: impl Into<String>, error: &postgres::Error) -> Probl
     }
     match db.hint() {
         Some(hint) => problem.next(hint),
-        None => advise(problem, db.code()),
+        None => advise(problem, db),
     }
 }
 
 /// What helps where the server has no hint.
-fn advise(problem: Problem, code: &SqlState) -> Problem {
-    match code.code() {
-        "42883" => problem.next("\"alyx functions\" lists the functions that this role owns."),
+fn advise(problem: Problem, error: &DbError) -> Problem {
+    match error.code().code() {
+        "42883" if error.message().starts_with("function \"") => {
+            problem.next("\"alyx functions\" lists the functions that this role owns.")
+        }
         "42501" => problem.next("Connect as a role that may, or have its owner grant it."),
         _ => problem,
     }

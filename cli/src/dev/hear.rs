@@ -60,6 +60,7 @@ impl Dev<'_> {
         let name = unit.folder.label();
         match result {
             Ok(()) => {
+                unit.awaited = true;
                 unit.deploy_at = Some(Instant::now());
                 let ms = took.as_millis();
                 self.tell(
@@ -73,7 +74,7 @@ impl Dev<'_> {
                 self.fail(
                     "build_failed",
                     &name,
-                    &problem.next("The version before stays deployed; save a file to build again."),
+                    &problem.next("Save a file to build again; what is deployed stays as it is."),
                 );
             }
         }
@@ -81,20 +82,26 @@ impl Dev<'_> {
 
     fn deployed(&mut self, dir: &Path, name: &str, result: Result<Deploy>, took: Duration) {
         let Some(unit) = self.units.get_mut(dir) else { return };
+        let awaited = std::mem::take(&mut unit.awaited);
         match result {
             Ok(Deploy { version: Some(version), changed: true }) => {
                 unit.complaint = None;
                 let text = format!("{} version {version} in {} ms", paint(GOOD, "deployed"), took.as_millis());
                 self.tell("deployed", name, &json!({"version": version, "milliseconds": millis(took)}), text);
             }
-            Ok(Deploy { version: None, .. }) => unit.complaint = None,
+            // A file was touched, and nobody asked.
+            Ok(Deploy { version: None, .. }) if !awaited && unit.complaint.is_none() => {}
             Ok(Deploy { .. }) => {
                 unit.complaint = None;
                 self.tell("unchanged", name, &json!({}), paint(FAINT, "unchanged"));
             }
             Err(problem) => {
                 let text = describe(&problem);
-                if unit.complaint.replace(text.clone()) != Some(text) {
+                if unit.complaint.replace(text.clone()) == Some(text) {
+                    // Told in full before.
+                    let again = paint(BAD, "deploy failed") + ", for the same reason";
+                    self.tell("deploy_failed", name, &problem.json(), again);
+                } else {
                     self.fail("deploy_failed", name, &problem);
                 }
             }

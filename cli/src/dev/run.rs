@@ -166,7 +166,15 @@ impl Dev<'_> {
         let mut gone: Vec<PathBuf> =
             self.units.keys().filter(|dir| !found.folders.contains_key(*dir)).cloned().collect();
         self.wrong.retain(|dir, _| found.folders.contains_key(dir));
+        let mut names = BTreeMap::new();
         for (dir, folder) in found.folders {
+            let folder = folder.and_then(|folder| match names.insert(folder.label(), dir.clone()) {
+                None => Ok(folder),
+                // Each would deploy over the other.
+                Some(other) => Err(Problem::usage(format!("another folder has the name \"{}\", too", folder.label()))
+                    .why(format!("{} and {}", other.display(), dir.display()))
+                    .next("Give one of them another \"name\" in manifest.yaml.")),
+            });
             let files = files.remove(&dir).unwrap_or_default();
             match folder {
                 Ok(folder) => {
@@ -190,7 +198,7 @@ impl Dev<'_> {
             self.builder.cancel(&dir);
             if let Some(unit) = self.units.remove(&dir) {
                 let name = unit.folder.label();
-                let text = format!("its folder is gone; it stays deployed until SELECT fn_drop('{name}')");
+                let text = format!("its folder is gone; what is deployed stays until SELECT fn_drop('{name}')");
                 self.tell("gone", &name, &json!({"dir": dir}), paint(WARN, text));
             }
         }

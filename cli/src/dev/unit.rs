@@ -23,6 +23,8 @@ pub(crate) struct Unit {
     pub(crate) build_at: Option<Instant>,
     /// When to deploy, if there is something to deploy.
     pub(crate) deploy_at: Option<Instant>,
+    /// Whether a build has been told of whose deploy has not.
+    pub(crate) awaited: bool,
     /// What was last said to be wrong with the folder, so that it is said once.
     pub(crate) complaint: Option<String>,
 }
@@ -40,6 +42,7 @@ impl Unit {
             sources,
             build_at: builds.then_some(now),
             deploy_at: deploys.then_some(now),
+            awaited: false,
             complaint: None,
         }
     }

@@ -92,16 +92,24 @@ pub(crate) fn check_output(folder: &Folder) -> Result<()> {
 /// `npm install`, when a folder's packages were never installed.
 pub(crate) fn install_packages(folder: &Folder, lines: &Sender<String>) -> Result<Option<Running>> {
     let uses_npm = folder.build.as_ref().is_some_and(|build| matches!(build.command.as_str(), "npm" | "npx"));
-    let has_packages =
-        std::fs::read_to_string(folder.dir.join("package.json")).is_ok_and(|text| text.contains("ependencies\""));
-    // A folder above may hold them, as in npm's workspaces.
-    let installed =
-        folder.dir.canonicalize().is_ok_and(|dir| dir.ancestors().any(|dir| dir.join("node_modules").is_dir()));
-    if !uses_npm || !has_packages || installed {
+    if !uses_npm || packages(&folder.dir).iter().all(|name| is_installed(&folder.dir, name)) {
         return Ok(None);
     }
     let args = ["install", "--no-fund", "--no-audit"].map(str::to_owned);
     spawn(&folder.dir, "npm", &args, lines).map(Some)
+}
+
+/// What a folder's package.json depends on.
+fn packages(dir: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(dir.join("package.json")).unwrap_or_default();
+    let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let lists = ["dependencies", "devDependencies"].into_iter().filter_map(|key| package.get(key)?.as_object());
+    lists.flat_map(|list| list.keys().cloned()).collect()
+}
+
+/// Whether a package is found as Node.js looks for it: in the folder, or in one above, as in npm's workspaces.
+fn is_installed(dir: &Path, name: &str) -> bool {
+    dir.canonicalize().is_ok_and(|dir| dir.ancestors().any(|above| above.join("node_modules").join(name).exists()))
 }
 
 /// Starts the build command, when there is one.
@@ -114,6 +122,8 @@ fn spawn(dir: &Path, program: &str, args: &[String], lines: &Sender<String>) -> 
     let shown = std::iter::once(program).chain(args.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
     let mut command = Command::new(program);
     command.args(args).current_dir(dir).process_group(0);
+    // The manifest says where the module comes to lie.
+    command.env_remove("CARGO_TARGET_DIR");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| {
         let problem = Problem::new(Exit::Build, format!("cannot run \"{program}\""));

@@ -77,7 +77,7 @@ impl Language {
             "cargo" | "rustc" => {
                 "Install Rust (https://rustup.rs), then \"rustup target add wasm32-unknown-unknown\".".to_owned()
             }
-            "zig" => "Install Zig (https://ziglang.org, or \"pip install ziglang\").".to_owned(),
+            "zig" => "Install Zig (https://ziglang.org) as \"zig\" in PATH. With \"pip install ziglang\" that is a script which calls \"python3 -m ziglang\".".to_owned(),
             "clang" => "Install clang and lld (Debian: apt-get install clang lld).".to_owned(),
             other => format!("Install {other}, or change \"build\" in manifest.yaml."),
         }

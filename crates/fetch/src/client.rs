@@ -184,7 +184,7 @@ fn check_origin(request: &Checked, allowed: &AllowList) -> Result<Origin, FetchE
         return Ok(origin);
     }
     Err(FetchError::new(Kind::Denied, format!("HTTP request to {origin} is not allowed"))
-        .hint(format!("The function may reach what its manifest lists: allowed_hosts: [\"{origin}\"].")))
+        .hint(format!("The function may reach what its manifest, or the first line of a body in language javascript, lists: allowed_hosts: [\"{origin}\"].")))
 }
 
 /// One request after the other, each to an origin that is allowed.

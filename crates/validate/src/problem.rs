@@ -25,7 +25,16 @@ impl SchemaError {
     }
 
     pub(crate) fn of(error: &ValidationError<'_>) -> Self {
-        Self::at(cut(error.instance_path().as_str().to_owned()), shown(error))
+        let pointer = error.instance_path().as_str();
+        // "anyOf" of the draft's own schema says nothing to who wrote this one.
+        let message = match error.kind() {
+            ValidationErrorKind::AnyOf { .. } if pointer.ends_with("/type") => format!(
+                "{} is no type: string, number, integer, boolean, object, array, null, or a list of them",
+                cut(error.instance().to_string())
+            ),
+            _ => shown(error),
+        };
+        Self::at(cut(pointer.to_owned()), message)
     }
 }
 
