@@ -52,7 +52,15 @@ pub(super) fn function(procedure: &Procedure) -> Result<Rc<Function>, PgError> {
 
 /// The manifest that the first line may hold: `// alyx: {instances: session, timeout: 2s}`.
 fn manifest(source: &str) -> Result<Manifest, PgError> {
-    let Some(text) = source.trim_start().lines().next().and_then(|line| line.trim_end().strip_prefix(PRAGMA)) else {
+    let first = source.trim_start().lines().next().unwrap_or_default().trim_end();
+    let Some(text) = first.strip_prefix(PRAGMA) else {
+        if first.strip_prefix("// alyx").is_some_and(|rest| rest.trim_start().starts_with('{')) {
+            return Err(Error::InvalidArgument {
+                message: "the first line sets nothing without a colon".to_owned(),
+                hint: Some(format!("Write {PRAGMA} {{timeout: 2s}}.")),
+            }
+            .into());
+        }
         return Ok(Manifest::default());
     };
     let manifest = alyx_manifest::parse(text.trim_start()).map_err(Error::from)?;

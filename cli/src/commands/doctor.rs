@@ -19,7 +19,9 @@ pub(crate) struct Doctor {}
 pub(crate) fn run(_: &Doctor, global: &Global, terminal: &Terminal) -> Result<()> {
     let mut findings = Vec::new();
     let mut fatal = None;
-    match given_address(global) {
+    // As all commands do it: a server that "alyx dev" keeps in this folder, and that runs, needs no address.
+    let here = || server::running(std::path::Path::new("."));
+    match given_address(global).map(|given| given.or_else(here)) {
         Ok(None) => {
             findings.push(("database", "none", "no DATABASE_URL: \"alyx dev\" starts a private server".to_owned()))
         }

@@ -36,7 +36,10 @@ pub(crate) struct Invoke {
 pub(crate) fn run(args: &Invoke, global: &Global, terminal: &Terminal) -> Result<()> {
     let input = parsed("the input", &text(&args.input)?)?;
     let claims = match &args.claims {
-        Some(text) => Some(parsed("--claims", text)?.to_string()),
+        Some(text) => match parsed("--claims", text)? {
+            claims @ Value::Object(_) => Some(claims.to_string()),
+            _ => return Err(Problem::usage("--claims is no JSON object").next("Write --claims '{\"sub\": \"42\"}'.")),
+        },
         None => None,
     };
     let mut database = connected(global)?;

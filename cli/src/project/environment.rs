@@ -47,12 +47,16 @@ impl Environment {
         }
         // Read first: a file that may not be read is another error than one with a bad line.
         let bytes = std::fs::read(path).on("read", path)?;
+        let mut last: Option<String> = None;
         for pair in dotenvy::from_read_iter(bytes.as_slice()) {
-            let (name, value) = pair.map_err(|error| {
-                Problem::usage(format!("{} is not in the form NAME=value", path.display()))
-                    .why(error)
+            let (name, value) = pair.map_err(|_| {
+                // The reader's own words would show the value, which may be a secret.
+                let good = last.as_ref().map(|name| format!("the last good line is that of {name}"));
+                Problem::usage(format!("{} has a line that is not in the form NAME=value", path.display()))
+                    .why(good.unwrap_or_default())
                     .next("Put values with spaces or special characters in quotes.")
             })?;
+            last = Some(name.clone());
             self.files.insert(name, value);
         }
         Ok(())

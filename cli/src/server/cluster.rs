@@ -78,7 +78,7 @@ impl Private {
         }
         // Left by a crash, it may name a process that has nothing to do with it, and would keep the server from starting.
         let _ = fs::remove_file(self.data().join("postmaster.pid"));
-        self.port = free_port()?;
+        self.port = self.usual_port()?;
         let socket = socket_dir(&self.base);
         self.account.make_dir(&socket)?;
         let preload = if self.programs.preloads { " -c shared_preload_libraries=alyx_functions" } else { "" };
@@ -102,6 +102,18 @@ impl Private {
         }
         self.ours = true;
         self.keep()
+    }
+
+    /// The port of the time before, so that addresses which people wrote down stay good; another where it is taken.
+    fn usual_port(&self) -> Result<u16> {
+        let file = self.keeper.with_file_name("port");
+        let before = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<u16>().ok());
+        if let Some(port) = before.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
+            return Ok(port);
+        }
+        let port = free_port()?;
+        fs::write(&file, port.to_string()).on("write", &file)?;
+        Ok(port)
     }
 
     /// Notes that this process is the one to stop the server, if it is.

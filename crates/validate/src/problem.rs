@@ -32,6 +32,12 @@ impl SchemaError {
                 "{} is no type: string, number, integer, boolean, object, array, null, or a list of them",
                 cut(error.instance().to_string())
             ),
+            ValidationErrorKind::Format { format } if format == "regex" => {
+                format!(
+                    "{} is no pattern: the syntax is that of Rust's regex, without look-around and backreferences",
+                    cut(error.instance().to_string())
+                )
+            }
             _ => shown(error),
         };
         Self::at(cut(pointer.to_owned()), message)

@@ -112,7 +112,14 @@ fn property(members: &Map<String, Value>, path: &str) -> Result<Value, SchemaErr
             let hint = known.map(|known| format!("; did you mean \"{known}\"?")).unwrap_or_default();
             return Err(SchemaError::at(format!("{path}/{keyword}"), format!("is not a keyword of JSON Schema{hint}")));
         }
+        let wrong = |message: &str| Err(SchemaError::at(format!("{path}/{keyword}"), message.to_owned()));
         match (keyword.as_str(), value) {
+            ("required", value) if !value.is_boolean() && !value.is_array() => {
+                return wrong("must be true or false, or a list of a nested object's properties");
+            }
+            ("format", Value::String(name)) if !is_format(name) => {
+                return wrong("is no format that is known here, such as email, date-time, date, uuid, uri, ipv4");
+            }
             // It went to the object that this is a property of.
             ("required", Value::Bool(_)) => {}
             // The shorthand goes on below, so that a nested property may be required, too.
@@ -132,6 +139,11 @@ fn property(members: &Map<String, Value>, path: &str) -> Result<Value, SchemaErr
         }
     }
     Ok(Value::Object(schema))
+}
+
+/// A JSON Schema may name any format and means nothing by one that nobody knows; here that is a mistake.
+fn is_format(name: &str) -> bool {
+    jsonschema::options().is_known_format(jsonschema::Draft::Draft202012, name)
 }
 
 /// What the author wrote stands; lists of required properties are put together.

@@ -74,7 +74,13 @@ fn mistakes_are_told_with_their_place() {
     );
     assert_eq!(refusal(json!({ "note": "string" })), "/note must be a mapping, as in {type: string}");
     let error = refusal(json!({ "note": { "type": "text" } }));
-    assert!(error.starts_with("/properties/note/type "), "{error}");
+    assert!(error.starts_with("/properties/note/type \"text\" is no type: string, number"), "{error}");
+    let error = refusal(json!({ "mail": { "type": "string", "format": "emial" } }));
+    assert!(error.starts_with("/mail/format is no format that is known here"), "{error}");
+    let error = refusal(json!({ "mail": { "type": "string", "required": "yes" } }));
+    assert!(error.starts_with("/mail/required must be true or false"), "{error}");
     let error = refusal(json!({ "note": { "type": "string", "pattern": "(" } }));
     assert!(error.contains("/properties/note/pattern") && error.contains("regex"), "{error}");
+    let error = refusal(json!({ "note": { "type": "string", "pattern": "^(?=a)" } }));
+    assert!(error.contains("without look-around"), "{error}");
 }
