@@ -5,6 +5,7 @@
 //! has something to put in order (`alyx dev`), tells it to stop. A second signal does not wait.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::Sender;
@@ -86,7 +87,8 @@ pub(crate) fn end_group(id: u32, signal: &str) {
     // The shell's own `kill` takes negative numbers everywhere, and needs no unsafe call here.
     let script = "kill -s \"$0\" -- \"-$1\"";
     let mut kill = Command::new("/bin/sh");
-    kill.args(["-c", script, signal, &id.to_string()]);
+    // In a group of its own: what ends all of ours (timeout -s INT) must not end it first.
+    kill.args(["-c", script, signal, &id.to_string()]).process_group(0);
     let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
