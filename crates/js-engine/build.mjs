@@ -89,7 +89,7 @@ function patched(source) {
   // Upstream has no stack limit under WASI.
   let text = replace(source, /(static void update_stack_limit[\s\S]*?)#if defined\(__wasi__\)/, "$1#if 0");
   // What these keep in wasm's own variables lies on a stack that the limit does not measure. So each call takes some of
-  // the one that it does: 800 calls within the limit of 256 kB, and within the 1 MiB that the other has.
+  // the one that it does: some 1 000 calls within the limit of 256 kB, and within the 1 MiB that the other has.
   for (const name of ["json_parse_value", "internalize_json_property", "js_json_to_str", "JS_FlattenIntoArray"]) {
     const head = new RegExp(`(\\n(?:static )?[\\w ]+\\b${name}\\([^;{]*\\)\\n\\{)`);
     text = replace(text, head, '$1\n    char measured[224]; __asm__ volatile("" : : "r"(measured) : "memory");');

@@ -1,6 +1,5 @@
 //! `fn_check`: what a deploy would say, with nothing written.
 
-use alyx_manifest::Hook;
 use alyx_runtime::{CheckedModule, Sha256};
 use serde_json::{Value, json};
 
@@ -8,7 +7,6 @@ use super::{hooks, parse_manifest, reply, require_language_usage};
 use crate::error::Error;
 use crate::invoke::{check_module, check_schemas};
 use crate::pg::{Call, PgError, Reply, TypeId};
-use crate::queue;
 
 /// `_check(wasm bytea, manifest text)` → what was found, and a list of problems that is empty for a good module.
 pub(super) fn check(call: &mut Call<'_>) -> Result<Reply, PgError> {
@@ -27,11 +25,7 @@ pub(super) fn check(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let manifest = parse_manifest(text.as_deref()).inspect_err(|error| note(error)).unwrap_or_default();
     let _ = check_schemas("(module)", &manifest).inspect_err(|error| note(error));
     let _ = hooks::check(&manifest).inspect_err(|error| note(error));
-    for hook in &manifest.hooks {
-        if let Hook::Schedule(hook) = hook {
-            let _ = queue::preview(&hook.cron, &hook.timezone, 0, 0).inspect_err(|error| note(error));
-        }
-    }
+    let _ = hooks::check_schedules(&manifest).inspect_err(|error| note(error));
     let checked = check_module(&wasm, &manifest).inspect_err(|error| note(error)).ok();
     let export = match &checked {
         Some(checked) => super::deploy::entry_point("(module)", checked, &manifest).inspect_err(|e| note(e)).ok(),

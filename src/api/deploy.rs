@@ -25,6 +25,7 @@ pub(super) fn deploy(call: &mut Call<'_>) -> Result<Reply, PgError> {
     check_same_name(&name, &manifest)?;
     check_schema(&manifest)?;
     hooks::check(&manifest)?;
+    hooks::check_schedules(&manifest)?;
     check_schemas(&name, &manifest)?;
 
     let (transaction, deployed) = match Transaction::begin(&name)? {

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::pg::spi::{self, Cell, Param};
 use crate::pg::trigger::ASYNC_MARK;
 use crate::pg::{PgError, backend, quote_identifier};
+use crate::queue;
 
 /// Refuses hooks that this server cannot serve, before anything is stored.
 pub(super) fn check(manifest: &Manifest) -> Result<(), PgError> {
@@ -16,6 +17,17 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), PgError> {
             Hook::Schedule(_) => require_workers("schedules")?,
             Hook::Database(DatabaseHook { mode: Mode::Async, .. }) => require_workers("asynchronous hooks")?,
             Hook::Database(_) | Hook::Http(_) | Hook::Webhook(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses schedules whose times are none, at their place in the manifest.
+pub(super) fn check_schedules(manifest: &Manifest) -> Result<(), PgError> {
+    for hook in &manifest.hooks {
+        if let Hook::Schedule(hook) = hook {
+            queue::parse_schedule(&hook.cron, &hook.timezone)
+                .map_err(|error| in_manifest(error, "hook", hook.line, hook.column))?;
         }
     }
     Ok(())
@@ -67,7 +79,8 @@ pub(super) fn reconcile(
 fn taken(mut error: PgError, name: &str, source: &str) -> PgError {
     if error.sqlstate == crate::pg::SqlState::new(b"42710") && error.hint.is_none() {
         error.hint = Some(format!(
-            "Where it was attached by hand: SELECT fn_detach('{name}', '{source}'). Else give the hook a \"name\"."
+            "Where it was attached by hand: SELECT fn_detach('{name}', {}). Else give the hook a \"name\".",
+            quote_literal(source)
         ));
     }
     error

@@ -16,6 +16,7 @@ use crate::catalog::Function;
 use crate::error::Error;
 use crate::pg::interrupt::Watch;
 use crate::pg::{PgError, backend, interrupt, inval};
+use crate::settings;
 
 /// Ends a check for an interrupt, for the time limit, or where the stack would not last.
 #[derive(Debug)]
@@ -50,14 +51,15 @@ thread_local! {
 /// # Errors
 /// 22023 with the place in the manifest.
 pub fn check_schemas(name: &str, manifest: &Manifest) -> Result<(), PgError> {
-    let schemas = Schemas::compile(manifest)?;
+    let Some(schema) = Schemas::compile(manifest)?.input else { return Ok(()) };
+    let limits = Limits {
+        memory_bytes: manifest.memory_bytes.min(settings::max_memory_bytes()),
+        timeout_ms: manifest.timeout_ms.min(settings::max_timeout_ms()),
+    };
     for hook in &manifest.hooks {
-        if let Hook::Schedule(hook) = hook
-            && let Some(schema) = &schemas.input
-            && let Verdict::Invalid(problems) =
-                schema.check(hook.input.to_string().as_bytes(), clamp(manifest.memory_bytes))
-        {
-            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let Hook::Schedule(hook) = hook else { continue };
+        let _watch = Watch::start(limits.timeout_ms);
+        if let Some(problems) = limits.check(&schema, hook.input.to_string().as_bytes(), name)? {
             let message = format!("input of a schedule is none of function \"{name}\": {}", problems.join("; "));
             return Err(in_manifest(message, hook.line, hook.column));
         }
@@ -73,6 +75,8 @@ pub fn check_input(function: &Function, input: &[u8]) -> Result<(), PgError> {
     if function.manifest.input.is_none() {
         return Ok(());
     }
+    // There is no invocation yet whose time would count.
+    let _watch = Watch::start(function.timeout_ms());
     Schemas::of(function)?.check_input(function, input)
 }
 
@@ -114,50 +118,61 @@ impl Schemas {
         self.input.is_some()
     }
 
-    /// Holds an input against its schema, under the watch of its invocation where there is one.
+    /// Holds an input against its schema, under a watch that the caller has started.
     pub(super) fn check_input(&self, function: &Function, input: &[u8]) -> Result<(), PgError> {
-        match &self.input {
-            Some(schema) => told(schema.check(input, memory_of(function)), "input", function),
-            None => Ok(()),
-        }
+        hold(self.input.as_ref(), input, "input", function)
     }
 
     /// Holds an output against its schema; a function that set none gave null.
     pub(super) fn check_output(&self, function: &Function, output: Option<&[u8]>) -> Result<(), PgError> {
-        let Some(schema) = &self.output else { return Ok(()) };
+        if self.output.is_none() {
+            return Ok(());
+        }
         // The guest's own time has been counted.
         let _watch = Watch::start(function.timeout_ms());
-        told(schema.check(output.unwrap_or(b"null"), memory_of(function)), "output", function)
+        hold(self.output.as_ref(), output.unwrap_or(b"null"), "output", function)
     }
 }
 
-fn memory_of(function: &Function) -> usize {
-    clamp(function.limits().memory_bytes)
+fn hold(schema: Option<&Schema<Backend>>, text: &[u8], what: &'static str, function: &Function) -> Result<(), PgError> {
+    let Some(schema) = schema else { return Ok(()) };
+    let limits = Limits { memory_bytes: function.limits().memory_bytes, timeout_ms: function.timeout_ms() };
+    match limits.check(schema, text, &function.name)? {
+        None => Ok(()),
+        Some(problems) => Err(Error::SchemaNotMet { what, function: function.name.clone(), problems }.into()),
+    }
 }
 
-fn clamp(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
+/// What a check may take.
+struct Limits {
+    memory_bytes: u64,
+    timeout_ms: u64,
 }
 
-fn told(verdict: Verdict, what: &'static str, function: &Function) -> Result<(), PgError> {
-    let name = || function.name.clone();
-    Err(match verdict {
-        Verdict::Valid => return Ok(()),
-        Verdict::Invalid(problems) => {
-            let problems = problems.iter().map(ToString::to_string).collect();
-            Error::SchemaNotMet { what, function: name(), problems }.into()
-        }
-        Verdict::TooLarge => {
-            Error::Limit { function: name(), what: LimitKind::Memory, limit: function.limits().memory_bytes }.into()
-        }
-        Verdict::Stopped if interrupt::has_expired() => {
-            Error::TimedOut { function: name(), limit_ms: function.timeout_ms() }.into()
-        }
-        Verdict::Stopped => match stop::error() {
-            Some(error) => error,
-            None => backend::check_stack(STEP_BYTES).err().unwrap_or_else(stop::cancelled),
-        },
-    })
+impl Limits {
+    /// What is wrong with a value; `None` when it meets the schema.
+    ///
+    /// # Errors
+    /// Why there is no answer: a limit, or an interrupt.
+    fn check(&self, schema: &Schema<Backend>, text: &[u8], name: &str) -> Result<Option<Vec<String>>, PgError> {
+        let function = || name.to_owned();
+        let memory_bytes = usize::try_from(self.memory_bytes).unwrap_or(usize::MAX);
+        Err(match schema.check(text, memory_bytes) {
+            Verdict::Valid => return Ok(None),
+            Verdict::Invalid(problems) => return Ok(Some(problems.iter().map(ToString::to_string).collect())),
+            Verdict::TooLarge => {
+                let limit = self.memory_bytes;
+                Error::Limit { function: function(), what: LimitKind::Memory, limit }.into()
+            }
+            Verdict::Stopped if interrupt::has_expired() => {
+                Error::TimedOut { function: function(), limit_ms: self.timeout_ms }.into()
+            }
+            Verdict::Stopped => match stop::error() {
+                Some(error) => error,
+                None => backend::check_stack(STEP_BYTES).err().unwrap_or_else(stop::cancelled),
+            },
+        })
+    }
 }
 
 fn in_manifest(message: String, line: usize, column: usize) -> PgError {

@@ -148,8 +148,8 @@ impl Target {
         usize::try_from(self.function.limits().memory_bytes).unwrap_or(usize::MAX)
     }
 
-    /// Whether anybody could look at its input: a schema, or the export; reading it takes a call of the host, and an export that leaves no
-    /// state makes none.
+    /// Whether anybody could look at its input: a schema, or the export. Reading it takes a call of the host, and an
+    /// export that leaves no state makes none.
     pub fn reads_input(&self) -> bool {
         let is_checked = self.schemas.as_ref().is_some_and(|schemas| schemas.have_input());
         is_checked || (self.module.uses_extism() && !self.module.is_stateless(&self.export))

@@ -33,6 +33,6 @@ pub use outbox::{announce_time, enqueue, poke_at_commit, running_job};
 pub use settle::{Failed, finish, settle, take};
 pub use slots::{Assigned, QUEUE, Slot, max_workers, stop_running};
 pub use timetable::{
-    NewSchedule, add as add_schedule, clock_set_back, next_due, owner_of as schedule_owner, preview,
-    reconcile as reconcile_schedules, remove as remove_schedule, start as start_timetable,
+    NewSchedule, add as add_schedule, clock_set_back, next_due, owner_of as schedule_owner, parse as parse_schedule,
+    preview, reconcile as reconcile_schedules, remove as remove_schedule, start as start_timetable,
 };

@@ -18,6 +18,9 @@ fn calls_that_cannot_be() {
     shop.run(&["invoke", "fail", "@missing.json"]).says(2, &["missing.json"]);
     shop.run(&["invoke", "fail", "--role", "no_such_role"]).says(5, &["no_such_role"]);
     shop.run(&["invoke", "fail"]).says(5, &["[38000]", "the cat is out", "alyx function \"fail\""]);
+    shop.run(&["invoke", "nobody", "--claims", "[1]"]).says(2, &["--claims is no JSON object"]);
+    let option = shop.run(&["build", "--json", "--frob"]);
+    assert_eq!((option.code, option.json()["error"]["exit_code"].as_u64()), (2, Some(2)), "{option:?}");
     let json = shop.run(&["invoke", "nobody", "--json"]);
     assert_eq!((json.code, json.err.as_str()), (5, ""));
     assert_eq!((&json.json()["error"]["sqlstate"], &json.json()["error"]["exit_code"]), (&"42883".into(), &5.into()));

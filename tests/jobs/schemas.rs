@@ -51,6 +51,15 @@ fn a_schedule_gives_its_input() {
         "{refusal}"
     );
     house.deploy_task("strict", &hook("{n: 3}"));
+    // Each level is looked at twice: without its limit the check would outlive us, before anything is deployed or queued.
+    let deep = format!("{{n: {}1{}}}", "[".repeat(24), "]".repeat(24));
+    let doubling = "timeout: 300ms\ninput: {type: object, properties: {n: {$ref: '#/$defs/a'}}, $defs: {a: {oneOf: [{items: {$ref: '#/$defs/a'}}, {items: {$ref: '#/$defs/a'}}, {type: 'null'}]}}}\n";
+    let schedule = format!("{doubling}hooks:\n  - {{type: schedule, cron: '@daily', input: {deep}}}\n");
+    let refusal = house.deploy_refused("doubling", &alyx_tests::guest("task"), &schedule, "57014");
+    assert!(refusal.says("time limit of 300 ms"), "{refusal}");
+    house.deploy_task("doubling", doubling);
+    let input = deep.replace("{n:", "{\"n\":");
+    assert!(house.refused(&format!("SELECT fn_enqueue('doubling', '{input}')"), "57014").says("time limit of 300 ms"));
     house.refused("SELECT fn_schedule('strict', '@daily', input => '{}')", "22023");
     house.wait_for("SELECT DISTINCT n FROM effects", "3");
 }

@@ -130,6 +130,7 @@ fn calls_start_afresh_unless_the_first_line_says_otherwise() {
     db.run("RESET ROLE");
     create(&mut db, "drawn() RETURNS text", "return Math.random() + crypto.randomUUID()");
     assert_ne!(db.value("SELECT drawn()"), db.value("SELECT drawn()"));
+    db.refused("CREATE FUNCTION no() RETURNS int LANGUAGE javascript AS E'// alyx {timeout: 1s}\\nreturn 1'", "22023");
     db.refused(
         "CREATE FUNCTION no() RETURNS int LANGUAGE javascript AS E'// alyx: {run_as: owner}\\nreturn 1'",
         "22023",
