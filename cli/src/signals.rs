@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
@@ -64,10 +64,17 @@ pub(crate) fn notify<T: Send + Clone + 'static>(sender: Sender<T>, event: T) {
 pub(crate) struct Group(u32);
 
 impl Group {
-    /// The group that a child leads.
-    pub(crate) fn of(child: &std::process::Child) -> Self {
-        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).insert(child.id());
-        Self(child.id())
+    /// Starts a process that leads a group of its own.
+    ///
+    /// # Errors
+    /// The system does not start it.
+    pub(crate) fn start(command: &mut Command) -> std::io::Result<(Child, Self)> {
+        // Locked before it starts: a signal that comes while it does waits, and finds it on the list.
+        let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.process_group(0).spawn()?;
+        groups.insert(child.id());
+        let group = Self(child.id());
+        Ok((child, group))
     }
 
     /// Its number.

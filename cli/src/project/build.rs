@@ -1,7 +1,6 @@
 //! Runs a folder's build command, in a process group of its own so that it can be ended with everything it started.
 
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
@@ -121,11 +120,11 @@ pub(crate) fn start(folder: &Folder, lines: &Sender<String>) -> Result<Option<Ru
 fn spawn(dir: &Path, program: &str, args: &[String], lines: &Sender<String>) -> Result<Running> {
     let shown = std::iter::once(program).chain(args.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
     let mut command = Command::new(program);
-    command.args(args).current_dir(dir).process_group(0);
+    command.args(args).current_dir(dir);
     // The manifest says where the module comes to lie.
     command.env_remove("CARGO_TARGET_DIR");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| {
+    let (mut child, group) = Group::start(&mut command).map_err(|error| {
         let problem = Problem::new(Exit::Build, format!("cannot run \"{program}\""));
         match error.kind() {
             std::io::ErrorKind::NotFound => {
@@ -134,7 +133,6 @@ fn spawn(dir: &Path, program: &str, args: &[String], lines: &Sender<String>) -> 
             _ => problem.why(error),
         }
     })?;
-    let group = Group::of(&child);
     let out = child.stdout.take().map(|out| reader(out, lines.clone()));
     let err = child.stderr.take().map(|err| reader(err, lines.clone()));
     Ok(Running { child, group, readers: out.into_iter().chain(err).collect(), command: shown })
