@@ -89,7 +89,7 @@ COMMENT ON FUNCTION alyx._as_jsonb(text) IS 'JSON text as jsonb; as a string whe
 CREATE VIEW alyx.jobs WITH (security_barrier) AS
 SELECT j.id, f.name AS function, j.source, j.status, j.priority, j.attempt, j.crashes, j.run_at, j.ordering_key,
        j.dedupe_key, j.role,
-       CASE j.source WHEN 'schedule' THEN alyx._as_jsonb(j.payload) OPERATOR(pg_catalog.->) 'input'
+       CASE WHEN j.source IN ('schedule', 'webhook') THEN alyx._as_jsonb(j.payload) OPERATOR(pg_catalog.->) 'input'
                      ELSE alyx._as_jsonb(j.payload) END AS input,
        j.enqueued_at, j.started_at,
        j.errors OPERATOR(pg_catalog.->) (-1) OPERATOR(pg_catalog.->>) 'message' AS last_error,
@@ -103,7 +103,7 @@ COMMENT ON VIEW alyx.jobs IS 'jobs that wait or run, of the functions that the c
 
 CREATE VIEW alyx.dead_jobs WITH (security_barrier) AS
 SELECT d.id, COALESCE(f.name, d.function) AS function, d.source, d.reason, d.attempt, d.crashes, d.role,
-       CASE d.source WHEN 'schedule' THEN alyx._as_jsonb(d.payload) OPERATOR(pg_catalog.->) 'input'
+       CASE WHEN d.source IN ('schedule', 'webhook') THEN alyx._as_jsonb(d.payload) OPERATOR(pg_catalog.->) 'input'
                      ELSE alyx._as_jsonb(d.payload) END AS input,
        d.errors OPERATOR(pg_catalog.->) (-1) OPERATOR(pg_catalog.->>) 'sqlstate' AS sqlstate,
        d.errors OPERATOR(pg_catalog.->) (-1) OPERATOR(pg_catalog.->>) 'message' AS last_error,

@@ -123,9 +123,19 @@ COMMENT ON VIEW alyx.invocations IS 'recorded invocations of functions that the 
 CREATE VIEW alyx.logs WITH (security_barrier) AS
 SELECT l.invocation, l.function, l.line, l.logged_at, l.level, l.message
 FROM alyx._log l
-WHERE l.function_id IN (SELECT f.id FROM alyx._recorded_function f WHERE alyx._is_visible(f.owner))
-   OR (SELECT alyx._is_visible(NULL))
+WHERE l.level NOT IN ('input', 'output')
+  AND (l.function_id IN (SELECT f.id FROM alyx._recorded_function f WHERE alyx._is_visible(f.owner))
+       OR (SELECT alyx._is_visible(NULL)))
 ORDER BY l.logged_at DESC, l.line DESC;
 COMMENT ON VIEW alyx.logs IS 'what guests logged in recorded invocations of functions that the current role owns';
 
-GRANT SELECT ON alyx.stats, alyx.stats_minutes, alyx.invocations, alyx.logs TO PUBLIC;
+CREATE VIEW alyx.payloads WITH (security_barrier) AS
+SELECT l.invocation, l.line AS attempt, l.function, l.level AS kind, l.message
+FROM alyx._log l
+WHERE l.level IN ('input', 'output')
+  AND (l.function_id IN (SELECT f.id FROM alyx._recorded_function f WHERE alyx._is_visible(f.owner))
+       OR (SELECT alyx._is_visible(NULL)));
+COMMENT ON VIEW alyx.payloads IS
+    'the beginning of what went into recorded invocations and came out, of functions that the current role owns; see alyx_functions.record_payload';
+
+GRANT SELECT ON alyx.stats, alyx.stats_minutes, alyx.invocations, alyx.logs, alyx.payloads TO PUBLIC;

@@ -31,6 +31,8 @@ pub enum Error {
     UnknownExport { name: String, export: String, callable: Vec<String> },
     /// Something of this name is there already and is not ours to replace.
     Exists(String),
+    /// Another function has this webhook's path.
+    PathTaken(String),
     /// The bytes are no WebAssembly module.
     ModuleInvalid { message: String, offset: Option<u64> },
     /// The module needs what the host does not lend.
@@ -81,6 +83,18 @@ pub enum Error {
     SecretsUnavailable { message: String, hint: String },
     /// No secret of this name.
     UnknownSecret(String),
+    /// A request from the web comes from nobody, and must not.
+    NotSignedIn { why: &'static str },
+    /// A delivery does not prove that it comes from its sender.
+    NotProved { why: String },
+    /// A path leads to no function.
+    NoRoute { path: String },
+    /// A path does not have the method.
+    NoMethod { method: String, allowed: String },
+    /// A request with the same idempotency key is running.
+    KeyInUse,
+    /// An idempotency key was used for another request.
+    KeyReused,
     /// An HTTP request of a guest came to nothing.
     Fetch(FetchError),
     /// Our bug.
@@ -104,6 +118,8 @@ impl Error {
             }
             Error::Exists(what) => new(b"42723", format!("{what} already exists"))
                 .hint("Drop it, or deploy under another name or into another schema."),
+            Error::PathTaken(path) => new(b"42710", format!("webhook path \"{path}\" belongs to another function"))
+                .hint("Choose another path: they are shared by all functions of the database."),
             Error::ModuleInvalid { message, offset } => {
                 let error = new(b"22P03", format!("invalid WebAssembly module: {message}"));
                 match offset {
@@ -178,6 +194,19 @@ impl Error {
             Error::SecretsUnavailable { message, hint } => new(b"55000", message).hint(hint),
             Error::UnknownSecret(key) => new(b"42704", format!("secret \"{key}\" does not exist"))
                 .hint("Secrets of your own are listed in the view alyx.secrets."),
+            // PostgREST's codes: PT and the HTTP status.
+            Error::NotSignedIn { why } => new(b"PT401", why)
+                .hint("Send the header \"Authorization: Bearer <token>\" with a token of one of the gateway's keys."),
+            Error::NotProved { why } => new(b"PT401", format!("the delivery is not proved: {why}")),
+            Error::NoRoute { path } => new(b"PT404", format!("nothing is served at \"{path}\""))
+                .hint("An http or webhook hook in a function's manifest adds a path."),
+            Error::NoMethod { method, allowed } => {
+                new(b"PT405", format!("method {method} is not served here")).detail(format!("Allow: {allowed}"))
+            }
+            Error::KeyInUse => new(b"PT409", "a request with this idempotency key is running")
+                .hint("Send it again in a moment: the reply will be that of the first."),
+            Error::KeyReused => new(b"PT422", "this idempotency key was used for another request")
+                .hint("Make a new key for each request; send the same one only to try the same request again."),
             Error::Fetch(FetchError { kind, message, hint }) => {
                 let code = match kind {
                     Kind::Malformed => b"22023",

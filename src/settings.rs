@@ -21,6 +21,7 @@ static SUPERUSER_GUARD: GucSetting<bool> = GucSetting::<bool>::new(true);
 static RECORD_BUFFER: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(16);
 static MAX_STATISTICS: GucSetting<i32> = GucSetting::<i32>::new(1000);
+static RECORD_PAYLOAD: GucSetting<i32> = GucSetting::<i32>::new(2);
 static RETENTION_OK: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60);
 static RETENTION_FAILED: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -93,6 +94,14 @@ pub fn define() {
             c"What a guest logs beyond it is dropped.",
             &MAX_LOG,
             (0, 1024 * 1024 - 1),
+            kilobytes,
+        ),
+        (
+            c"alyx_functions.record_payload",
+            c"How much of inputs and outputs is kept with records, in kB.",
+            c"Of jobs, schedules, requests, webhooks and fn_invoke; 0 keeps none.",
+            &RECORD_PAYLOAD,
+            (0, 8),
             kilobytes,
         ),
         (
@@ -360,6 +369,11 @@ pub fn max_log_bytes() -> u32 {
     bytes(&MAX_LOG)
 }
 
+/// How much of an input or output is kept with its record.
+pub fn record_payload_bytes() -> usize {
+    usize::try_from(bytes(&RECORD_PAYLOAD)).unwrap_or(0)
+}
+
 /// Largest module.
 pub fn max_module_bytes() -> usize {
     usize::try_from(bytes(&MAX_MODULE_SIZE)).unwrap_or(0)
@@ -461,7 +475,6 @@ pub fn http_ca_file() -> Option<PathBuf> {
 pub fn kv_max_value_bytes() -> usize {
     usize::try_from(bytes(&KV_MAX_VALUE)).unwrap_or(usize::MAX)
 }
-
 /// Most keys of one function.
 pub fn kv_max_keys() -> i64 {
     KV_MAX_KEYS.get().into()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use crate::commands::{
-    build, completions, deploy, dev, doctor, functions, invoke, jobs, logs, new, replay, rollback, stats, types,
+    build, completions, deploy, dev, doctor, functions, invoke, jobs, logs, new, replay, rollback, serve, stats, types,
     versions,
 };
 use crate::problem::Problem;
@@ -65,9 +65,17 @@ pub(crate) enum Command {
     Rollback(rollback::Rollback),
     Jobs(jobs::Jobs),
     Replay(replay::Replay),
+    Serve(Box<serve::Serve>),
     Types(types::Types),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
+}
+
+impl Command {
+    /// Whether this is the gateway.
+    pub(crate) fn is_serving(&self) -> bool {
+        matches!(self, Self::Serve(_))
+    }
 }
 
 /// Folders to look in, for commands that work on function folders.

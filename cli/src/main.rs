@@ -18,7 +18,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = cli::parse();
     let terminal = terminal::Terminal::new(cli.global.json, cli.global.color);
-    let outcome = signals::watch().and_then(|()| commands::run(&cli, &terminal));
+    // The gateway has its own way to end, which lets requests end first.
+    let watched = if cli.command.is_serving() { Ok(()) } else { signals::watch() };
+    let outcome = watched.and_then(|()| commands::run(&cli, &terminal));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {

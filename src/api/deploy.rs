@@ -69,7 +69,8 @@ pub(super) fn make_current(
         functions::reconcile(name, schema, manifest, roles, stored.export.is_some())?;
         hooks::reconcile(name, schema, manifest, &transaction)?;
     }
-    secrets::settle(name, &manifest.secrets, roles.is_first)?;
+    let needed: Vec<String> = manifest.secrets.iter().chain(manifest.webhook_secrets()).cloned().collect();
+    secrets::settle(name, &needed, roles.is_first)?;
     transaction.announce()
 }
 

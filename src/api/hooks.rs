@@ -3,7 +3,7 @@
 use alyx_manifest::{Action, DatabaseHook, Hook, Level, Manifest, Mode, Timing};
 
 use super::functions::{in_manifest, quote_literal};
-use crate::catalog::{HookRow, Transaction};
+use crate::catalog::{HookRow, Transaction, as_owner};
 use crate::error::Error;
 use crate::pg::spi::{self, Cell, Param};
 use crate::pg::trigger::ASYNC_MARK;
@@ -16,7 +16,8 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), PgError> {
         match hook {
             Hook::Schedule(_) => require_workers("schedules")?,
             Hook::Database(DatabaseHook { mode: Mode::Async, .. }) => require_workers("asynchronous hooks")?,
-            Hook::Database(_) | Hook::Http(_) | Hook::Webhook(_) => {}
+            Hook::Webhook(_) => require_workers("webhooks")?,
+            Hook::Database(_) | Hook::Http(_) => {}
         }
     }
     Ok(())
@@ -68,11 +69,25 @@ pub(super) fn reconcile(
             }
             Hook::Schedule(_) => ("schedule", None, None),
             Hook::Http(_) => ("http", None, None),
-            Hook::Webhook(_) => ("webhook", None, None),
+            Hook::Webhook(hook) => {
+                let in_place = |error: PgError| in_manifest(error, "hook", hook.line, hook.column);
+                require_free(&hook.path, name).map_err(in_place)?;
+                ("webhook", None, None)
+            }
         };
         rows.push(HookRow { r#type, definition, relation, trigger });
     }
     transaction.set_hooks(&rows)
+}
+
+/// Refuses a webhook's path that another function has. Two that take it at once meet at the table's unique index.
+fn require_free(path: &str, name: &str) -> Result<(), PgError> {
+    let sql = include_str!("../../sql/queries/find_webhook.sql");
+    let rows = as_owner(|| spi::query_latest(sql, &[Param::Text(Some(path))]))?;
+    match rows.into_iter().flatten().next().and_then(Cell::some) {
+        Some(other) if other != name => Err(Error::PathTaken(path.to_owned()).into()),
+        _ => Ok(()),
+    }
 }
 
 /// A trigger of this name is there: most likely one of fn_attach.

@@ -6,6 +6,7 @@ mod check;
 mod deploy;
 mod functions;
 mod hooks;
+mod http;
 mod invoke;
 mod jobs;
 mod manage;
@@ -40,6 +41,10 @@ crate::entry!(alyx_invoke, pg_finfo_alyx_invoke, invoke::invoke);
 crate::entry!(alyx_set_secret, pg_finfo_alyx_set_secret, secrets::set);
 crate::entry!(alyx_grant_secret, pg_finfo_alyx_grant_secret, secrets::grant);
 crate::entry!(alyx_rotate_secret_key, pg_finfo_alyx_rotate_secret_key, secrets::rotate);
+crate::entry!(alyx_http_call, pg_finfo_alyx_http_call, http::call);
+crate::entry!(alyx_http_assume, pg_finfo_alyx_http_assume, http::assume);
+crate::entry!(alyx_http_deliver, pg_finfo_alyx_http_deliver, http::deliver);
+crate::entry!(alyx_http_functions, pg_finfo_alyx_http_functions, http::list);
 crate::entry!(alyx_read_statistics, pg_finfo_alyx_read_statistics, records::statistics);
 crate::entry!(alyx_read_minutes, pg_finfo_alyx_read_minutes, records::minutes);
 

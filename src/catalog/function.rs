@@ -53,6 +53,8 @@ pub struct Function {
     pub env: BTreeMap<String, String>,
     /// What it was granted of the secrets that its manifest lists, sealed, by name.
     pub secrets: BTreeMap<String, Vec<u8>>,
+    /// What it was granted of the secrets that prove its webhooks, sealed, by name; guests are not given these.
+    pub webhook_secrets: BTreeMap<String, Vec<u8>>,
     /// Whether its jobs wait.
     pub is_paused: bool,
     /// OID of the SQL function `name(jsonb)` that deploy made, if it is there.
@@ -187,8 +189,12 @@ fn read(name: &str) -> Result<Function, PgError> {
     let is_paused = next().is_true();
     let sql_function = next().parse();
     let granted: BTreeMap<String, String> = serde_json::from_str(&next().text()).unwrap_or_default();
-    let secrets = granted.into_iter().filter(|(key, _)| manifest.secrets.contains(key));
-    let secrets = secrets.map(|(key, sealed)| (key, from_base64(&sealed))).collect();
+    let opened = |is_wanted: &dyn Fn(&str) -> bool| -> BTreeMap<String, Vec<u8>> {
+        let wanted = granted.iter().filter(|(key, _)| is_wanted(key));
+        wanted.map(|(key, sealed)| (key.clone(), from_base64(sealed))).collect()
+    };
+    let secrets = opened(&|key| manifest.secrets.iter().any(|listed| listed == key));
+    let webhook_secrets = opened(&|key| manifest.webhook_secrets().any(|listed| listed == key));
     let mut env = manifest.env.clone();
     env.extend(overrides);
     Ok(Function {
@@ -203,6 +209,7 @@ fn read(name: &str) -> Result<Function, PgError> {
         manifest,
         env,
         secrets,
+        webhook_secrets,
         is_paused,
         sql_function,
     })

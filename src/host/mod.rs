@@ -21,4 +21,4 @@ mod secrets;
 pub use context::write_auth;
 pub use grants::Grants;
 pub use guest::{GuestHost, Road, Scope};
-pub use secrets::{key_file, redact_error, unreadable, unusable};
+pub use secrets::{key_file, redact, redact_error, unreadable, unusable};

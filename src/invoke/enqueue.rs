@@ -34,7 +34,7 @@ pub fn enqueue(name: &str, input: &str, order: Order, role: Role) -> Result<Invo
     }
     // Told to whoever asks for it, rather than to a worker, again and again.
     super::check_input(&function, input.as_bytes())?;
-    make(&function, Source::Queue, input.to_owned(), order, role)
+    make(&function, Source::Queue, input.to_owned(), order, role, None)
 }
 
 /// The same for a guest; gives the job's id.
@@ -58,7 +58,24 @@ pub(super) fn for_guest(request: &alyx_abi::Enqueue<'_>, role: Role) -> Result<S
 
 /// Has the function of an asynchronous trigger called after commit with the event's database block.
 pub fn enqueue_event(function: &Function, block: String, role: Role) -> Result<InvocationId, PgError> {
-    make(function, Source::Database, block, Order::default(), role)
+    make(function, Source::Database, block, Order::default(), role, None)
+}
+
+/// Has a function called after commit, as its owner, with a delivery that was proved to come from its sender.
+///
+/// # Errors
+/// 22023 for an input that the function does not take, 55000 in a server that runs no jobs.
+pub fn enqueue_delivery(function: &Function, id: InvocationId, request: &super::Request<'_>) -> Result<(), PgError> {
+    let input = request.input()?;
+    super::check_input(function, input.as_bytes())?;
+    let mut payload = Vec::with_capacity(input.len() + 2 * request.body.len() + 512);
+    payload.extend_from_slice(b"{\"input\":");
+    payload.extend_from_slice(input.as_bytes());
+    payload.extend_from_slice(b",\"http\":");
+    request.write(&mut payload);
+    payload.push(b'}');
+    let payload = String::from_utf8_lossy(&payload).into_owned();
+    make(function, Source::Webhook, payload, Order::default(), function.owner, Some(id)).map(drop)
 }
 
 fn make(
@@ -67,11 +84,13 @@ fn make(
     payload: String,
     order: Order,
     role: Role,
+    id: Option<InvocationId>,
 ) -> Result<InvocationId, PgError> {
     if !backend::is_preloaded() {
         return Err(Error::NotPreloaded { what: "jobs" }.into());
     }
     queue::enqueue(NewJob {
+        id,
         function_id: function.id,
         source,
         role,

@@ -39,9 +39,9 @@ impl Event<'_> {
         out.extend_from_slice(b",\"auth\":");
         write_auth(self.role, out);
         out.extend_from_slice(format!(",\"attempt\":{}", self.attempt).as_bytes());
-        if self.trigger != Trigger::Queue {
+        if let Some(name) = self.trigger.block() {
             out.push(b',');
-            escape(self.trigger.word().as_bytes(), out);
+            escape(name.as_bytes(), out);
             out.push(b':');
             block(out)?;
         }

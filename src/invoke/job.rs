@@ -12,13 +12,13 @@ use crate::pg::PgError;
 use crate::queue::{Job, Source};
 use crate::record::{Occasion, Trigger};
 
-/// The payload of a job that a schedule made.
+/// The payload of a job that a schedule or a webhook made.
 #[derive(Deserialize)]
-struct Scheduled<'a> {
+struct Parts<'a> {
     #[serde(borrow)]
     input: &'a RawValue,
-    #[serde(borrow)]
-    schedule: &'a RawValue,
+    #[serde(borrow, alias = "schedule", alias = "http")]
+    block: &'a RawValue,
 }
 
 /// Runs a job as the current role.
@@ -31,10 +31,11 @@ pub fn job(function: &Rc<Function>, job: &Job) -> Result<(), PgError> {
     let (trigger, input, block) = match job.source {
         Source::Queue => (Trigger::Queue, job.payload.as_str(), ""),
         Source::Database => (Trigger::Database, "null", job.payload.as_str()),
-        Source::Schedule => {
-            let parts: Scheduled<'_> = serde_json::from_str(&job.payload)
-                .map_err(|error| Error::Internal(format!("payload of a scheduled job: {error}")))?;
-            (Trigger::Schedule, parts.input.get(), parts.schedule.get())
+        Source::Schedule | Source::Webhook => {
+            let parts: Parts<'_> = serde_json::from_str(&job.payload)
+                .map_err(|error| Error::Internal(format!("payload of a job: {error}")))?;
+            let trigger = if job.source == Source::Schedule { Trigger::Schedule } else { Trigger::Webhook };
+            (trigger, parts.input.get(), parts.block.get())
         }
     };
     let mut event = Vec::with_capacity(512 + job.payload.len());
@@ -46,7 +47,7 @@ pub fn job(function: &Rc<Function>, job: &Job) -> Result<(), PgError> {
     let occasion = Occasion { trigger, id: Some(job.id), attempt };
     let given = match job.source {
         Source::Database => Input::Change(&event),
-        Source::Queue | Source::Schedule => Input::Event { event: &event, input: input.as_bytes() },
+        Source::Queue | Source::Schedule | Source::Webhook => Input::Event { event: &event, input: input.as_bytes() },
     };
-    bytes(&target, given, Entrance { scope: Scope::default(), occasion }, |_| Ok(()))
+    bytes(&target, given, Entrance { scope: Scope::default(), occasion, is_kept: true }, |_| Ok(()))
 }

@@ -9,6 +9,7 @@ mod event;
 mod failure;
 mod job;
 mod leftover;
+mod request;
 mod schema;
 mod source;
 mod stop;
@@ -17,20 +18,21 @@ mod target;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use engine::{check_module, name_of_source, prepare_artefact};
-pub use enqueue::{Order, enqueue, enqueue_event};
+pub use enqueue::{Order, enqueue, enqueue_delivery, enqueue_event};
 pub use event::Event;
 pub use job::job;
+pub use request::{Request, Response, request};
 pub use schema::{check_input, check_schemas};
 pub use target::Target;
 
 use crate::catalog;
 use crate::error::Error;
-use crate::host::Road;
+use crate::host::{Road, redact};
 pub use crate::host::{Scope, redact_error};
 use crate::pg::backend::Level;
 use crate::pg::interrupt::Watch;
 use crate::pg::{PgError, Role, backend, current_role};
-use crate::record::{Invocation, Line, Used, current_id, micros};
+use crate::record::{Invocation, Kind, Line, Used, current_id, keep_payload, micros};
 pub use crate::record::{InvocationId, Occasion, Trigger};
 use crate::settings;
 use alyx_runtime::LogLevel;
@@ -70,12 +72,14 @@ pub struct Entrance {
     pub scope: Scope,
     /// What led to it.
     pub occasion: Occasion,
+    /// Whether input and output are kept with the record: not on paths that are as short as a row trigger.
+    pub is_kept: bool,
 }
 
 impl Entrance {
     /// A call by SQL.
     pub const fn sql(scope: Scope) -> Self {
-        Self { scope, occasion: Occasion::SQL }
+        Self { scope, occasion: Occasion::SQL, is_kept: false }
     }
 }
 
@@ -111,11 +115,19 @@ pub fn bytes<T>(
         Input::Change(_) => None,
         Input::Plain(_) | Input::Event { .. } => target.schemas.as_deref(),
     };
-    let check = || match (schemas, input) {
-        (Some(schemas), Input::Plain(input) | Input::Event { input, .. }) => {
-            schemas.check_input(&target.function, input)
+    let payload_bytes = if entrance.is_kept { settings::record_payload_bytes() } else { 0 };
+    let check = || {
+        if payload_bytes > 0
+            && let Input::Plain(input) | Input::Event { input, .. } = input
+        {
+            keep(Kind::Input, input, payload_bytes);
         }
-        _ => Ok(()),
+        match (schemas, input) {
+            (Some(schemas), Input::Plain(input) | Input::Event { input, .. }) => {
+                schemas.check_input(&target.function, input)
+            }
+            _ => Ok(()),
+        }
     };
     let call = |running: &mut Running| {
         let function = running.callable(target)?;
@@ -128,10 +140,34 @@ pub fn bytes<T>(
     };
     let read = |output: Option<Vec<u8>>| {
         let output = output.as_deref();
+        if payload_bytes > 0
+            && let Some(output) = output
+        {
+            keep(Kind::Output, output, payload_bytes);
+        }
         let checked = schemas.map_or(Ok(()), |schemas| schemas.check_output(&target.function, output));
         checked.and_then(|()| read(output)).map_err(|error| failure::with_label(error, target))
     };
     run(target, entrance, check, call, read)
+}
+
+/// Keeps the beginning of an input or output with the record, without secrets.
+#[cold]
+fn keep(kind: Kind, bytes: &[u8], most_bytes: usize) {
+    // A secret that begins before the cut and ends behind it must be found whole.
+    const LONGEST_SECRET: usize = 64 << 10;
+    let seen = bytes.get(..most_bytes + LONGEST_SECRET).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(seen);
+    let mut clean = redact(&text).into_owned();
+    let mut end = clean.len().min(most_bytes);
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    if end < clean.len() || seen.len() < bytes.len() {
+        clean.truncate(end);
+        clean.push_str(" [cut]");
+    }
+    keep_payload(kind, clean);
 }
 
 /// Calls a function by name for `role`, which the current role already is.
@@ -148,7 +184,7 @@ pub fn by_name(name: &str, input: &[u8], role: Role) -> Result<Option<Vec<u8>>, 
         .into());
     }
     let target = Target::of_function(&function)?;
-    let entrance = Entrance::sql(Scope::default());
+    let entrance = Entrance { is_kept: true, ..Entrance::sql(Scope::default()) };
     bytes(&target, Input::Plain(input), entrance, |output| Ok(output.map(<[u8]>::to_vec)))
 }
 
@@ -224,7 +260,7 @@ fn walk<T>(
     };
     let logs = host.take_logs();
     invocation.logged(logs.iter().map(|line| Line {
-        level: line.level,
+        kind: Kind::Log(line.level),
         at_us: micros(line.at),
         text: line.text.clone(),
     }));

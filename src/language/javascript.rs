@@ -45,6 +45,7 @@ pub(super) fn function(procedure: &Procedure) -> Result<Rc<Function>, PgError> {
         env: manifest.env.clone(),
         manifest,
         secrets: BTreeMap::new(),
+        webhook_secrets: BTreeMap::new(),
         is_paused: false,
         sql_function: Some(procedure.oid),
     }))

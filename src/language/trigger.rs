@@ -25,9 +25,11 @@ pub(super) fn row(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> 
     }
     let is_deciding = trigger.is_row() && trigger.timing() != Timing::After;
     let scope = Scope { transition: trigger.transition_tables(), ..Scope::default() };
-    invoke::bytes(&bound.target, Input::Change(&input), Entrance { scope, occasion }, |output| match output {
-        Some(bytes) if is_deciding => outcome(&trigger, bytes),
-        _ => Ok(trigger.keep()),
+    invoke::bytes(&bound.target, Input::Change(&input), Entrance { scope, occasion, is_kept: false }, |output| {
+        match output {
+            Some(bytes) if is_deciding => outcome(&trigger, bytes),
+            _ => Ok(trigger.keep()),
+        }
     })
 }
 
@@ -66,7 +68,7 @@ pub(super) fn event(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError
         write_event_trigger(call, out);
         Ok(())
     })?;
-    let entrance = Entrance { scope: Scope::default(), occasion };
+    let entrance = Entrance { scope: Scope::default(), occasion, is_kept: false };
     invoke::bytes(&bound.target, Input::Change(&input), entrance, |_| Ok(Reply::VOID))
 }
 

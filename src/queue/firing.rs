@@ -90,6 +90,7 @@ impl Due {
         });
         let job = NewJob {
             function_id: self.function_id,
+            id: None,
             source: Source::Schedule,
             role: self.role,
             claims: None,

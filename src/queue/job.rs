@@ -12,6 +12,8 @@ pub enum Source {
     Database,
     /// A schedule.
     Schedule,
+    /// A delivery from another service.
+    Webhook,
 }
 
 impl Source {
@@ -21,6 +23,7 @@ impl Source {
             Self::Queue => "queue",
             Self::Database => "database",
             Self::Schedule => "schedule",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -28,6 +31,7 @@ impl Source {
         match word {
             "database" => Self::Database,
             "schedule" => Self::Schedule,
+            "webhook" => Self::Webhook,
             _ => Self::Queue,
         }
     }
@@ -36,6 +40,8 @@ impl Source {
 /// A job to be made.
 #[derive(Clone, Debug)]
 pub struct NewJob {
+    /// Its id; a new one when absent.
+    pub id: Option<InvocationId>,
     /// The function it calls.
     pub function_id: i64,
     /// What makes it.
@@ -44,7 +50,7 @@ pub struct NewJob {
     pub role: Role,
     /// `request.jwt.claims` when it is made.
     pub claims: Option<String>,
-    /// JSON: the input, the event's database block, or the input and schedule block.
+    /// JSON: the input, the event's database block, or the input and the block of the schedule or request.
     pub payload: String,
     /// When it may run, in microseconds since 1970; now when absent.
     pub run_at_us: Option<i64>,

@@ -82,7 +82,7 @@ pub fn enqueue(mut job: NewJob) -> Result<InvocationId, PgError> {
     }
     check_key("ordering_key", job.ordering_key.as_deref())?;
     check_key("dedupe_key", job.dedupe_key.as_deref())?;
-    let id = InvocationId::new();
+    let id = job.id.unwrap_or_else(InvocationId::new);
     if let Some(key) = &job.dedupe_key
         && let Some(holder) = hold_key(job.function_id, key, &id)?
     {

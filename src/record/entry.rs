@@ -49,6 +49,10 @@ pub enum Trigger {
     Queue,
     /// A job that a schedule made.
     Schedule,
+    /// A request from the web.
+    Http,
+    /// A job that a delivery from another service made.
+    Webhook,
 }
 
 impl Status {
@@ -68,7 +72,7 @@ impl Status {
 }
 
 impl Trigger {
-    const ALL: [Self; 4] = [Self::Sql, Self::Database, Self::Queue, Self::Schedule];
+    const ALL: [Self; 6] = [Self::Sql, Self::Database, Self::Queue, Self::Schedule, Self::Http, Self::Webhook];
 
     /// As events and `alyx.invocations` show it.
     pub fn word(self) -> &'static str {
@@ -77,15 +81,37 @@ impl Trigger {
             Self::Database => "database",
             Self::Queue => "queue",
             Self::Schedule => "schedule",
+            Self::Http => "http",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// The event's block that belongs to it, where it has one.
+    pub fn block(self) -> Option<&'static str> {
+        match self {
+            Self::Sql | Self::Queue => None,
+            Self::Http | Self::Webhook => Some("http"),
+            Self::Database | Self::Schedule => Some(self.word()),
         }
     }
 }
 
-/// One log line.
+/// What a line of a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What the guest logged, this loud.
+    Log(LogLevel),
+    /// What went in.
+    Input,
+    /// What came out.
+    Output,
+}
+
+/// One line of a record.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// How loud it is.
-    pub level: LogLevel,
+    /// What it is.
+    pub kind: Kind,
     /// Microseconds since 1970.
     pub at_us: u64,
     /// What it says.
@@ -93,20 +119,29 @@ pub struct Line {
 }
 
 impl Line {
-    const LEVELS: [LogLevel; 4] = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
+    const KINDS: [(Kind, &str); 6] = [
+        (Kind::Log(LogLevel::Debug), "debug"),
+        (Kind::Log(LogLevel::Info), "info"),
+        (Kind::Log(LogLevel::Warn), "warn"),
+        (Kind::Log(LogLevel::Error), "error"),
+        (Kind::Input, "input"),
+        (Kind::Output, "output"),
+    ];
 
-    fn level_number(&self) -> u8 {
-        match self.level {
-            LogLevel::Trace | LogLevel::Debug | LogLevel::Off => 0,
-            LogLevel::Info => 1,
-            LogLevel::Warn => 2,
-            LogLevel::Error => 3,
+    fn kind_number(&self) -> u8 {
+        match self.kind {
+            Kind::Log(LogLevel::Trace | LogLevel::Debug | LogLevel::Off) => 0,
+            Kind::Log(LogLevel::Info) => 1,
+            Kind::Log(LogLevel::Warn) => 2,
+            Kind::Log(LogLevel::Error) => 3,
+            Kind::Input => 4,
+            Kind::Output => 5,
         }
     }
 
-    /// As `alyx.logs` shows it.
-    pub fn level_word(&self) -> &'static str {
-        ["debug", "info", "warn", "error"].get(usize::from(self.level_number())).copied().unwrap_or("info")
+    /// As `alyx.logs` and `alyx.payloads` show it.
+    pub fn word(&self) -> &'static str {
+        Self::KINDS.get(usize::from(self.kind_number())).map_or("info", |(_, word)| word)
     }
 }
 
@@ -227,7 +262,7 @@ fn write_logs(out: &mut Vec<u8>, logs: &[Line], most_bytes: usize) {
     for line in logs {
         let Some(text_room) = room.checked_sub(LINE_BYTES + CUT.len()).filter(|left| *left > 0) else { break };
         let text = clean(&line.text, text_room);
-        out.push(line.level_number());
+        out.push(line.kind_number());
         out.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
         out.extend_from_slice(&line.at_us.to_le_bytes());
         out.extend_from_slice(text.as_bytes());
@@ -263,7 +298,7 @@ pub struct Entry {
     pub export: String,
     /// The error's message, when it failed.
     pub error: Option<String>,
-    /// What the guest logged.
+    /// What went in and came out, as far as it is kept, and what the guest logged.
     pub logs: Vec<Line>,
 }
 
@@ -307,11 +342,11 @@ impl Entry {
 
 fn read_logs(mut bytes: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
-    while let Some(([level, low, high, time @ ..], rest)) = bytes.split_first_chunk::<LINE_BYTES>() {
+    while let Some(([kind, low, high, time @ ..], rest)) = bytes.split_first_chunk::<LINE_BYTES>() {
         let length = usize::from(u16::from_le_bytes([*low, *high]));
         let Some((text, after)) = rest.split_at_checked(length) else { break };
-        let level = Line::LEVELS.get(usize::from(*level)).copied().unwrap_or(LogLevel::Info);
-        lines.push(Line { level, at_us: u64::from_le_bytes(*time), text: to_text(text) });
+        let kind = Line::KINDS.get(usize::from(*kind)).map_or(Kind::Log(LogLevel::Info), |(kind, _)| *kind);
+        lines.push(Line { kind, at_us: u64::from_le_bytes(*time), text: to_text(text) });
         bytes = after;
     }
     lines

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use alyx_manifest::LogPolicy;
 
 use super::clock;
-use super::entry::{self, Facts, Label, Line, Status, Trigger};
+use super::entry::{self, Facts, Kind, Label, Line, Status, Trigger};
 use super::id::{InvocationId, process_bits};
 use super::layout::{is_there, ring};
 use super::statistics::{self, Found};
@@ -110,11 +110,12 @@ struct Begun {
     /// When the guest had ended, once it has.
     duration_ns: Option<u64>,
     used: Used,
+    payloads: Vec<Line>,
     logs: Vec<Line>,
 }
 
 impl Begun {
-    fn record(self, status: Status, sqlstate: Option<SqlState>, error: &str) {
+    fn record(mut self, status: Status, sqlstate: Option<SqlState>, error: &str) {
         let duration_ns = self.duration_ns.unwrap_or_else(|| clock::now_ns().saturating_sub(self.began_ns));
         let Some(slot) = self.recorder.slot() else { return };
         statistics::count(slot, status, duration_ns, self.used.rows, self.used.memory_bytes);
@@ -137,8 +138,9 @@ impl Begun {
             started_us: self.began_us,
             pid: shmem::process_id(),
         };
+        self.payloads.append(&mut self.logs);
         let is_written =
-            ring().is_some_and(|mine| entry::write(&mine.ring, &facts, &self.recorder.label, error, &self.logs));
+            ring().is_some_and(|mine| entry::write(&mine.ring, &facts, &self.recorder.label, error, &self.payloads));
         if !is_written {
             statistics::lose(slot);
         }
@@ -184,6 +186,7 @@ impl Invocation {
             began_us,
             duration_ns: None,
             used: Used::default(),
+            payloads: Vec::new(),
             logs: Vec::new(),
         };
         innermost(|running| {
@@ -252,6 +255,15 @@ impl Drop for Invocation {
             self.end(Status::Error, Some(SqlState::new(b"XX000")), "internal error");
         }
     }
+}
+
+/// Keeps what went into the innermost invocation, or came out of it, with its record; nothing that should not be seen.
+pub fn keep_payload(kind: Kind, text: String) {
+    innermost(|running| {
+        let begun = running.last_mut()?;
+        begun.payloads.push(Line { kind, at_us: clock::wall_us(clock::now_ns()), text });
+        Some(())
+    });
 }
 
 /// The id of the innermost invocation that is observed.

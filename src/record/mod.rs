@@ -20,9 +20,9 @@ mod statistics;
 
 pub use clock::micros;
 pub use consumer::{Consumer, is_being_read, is_waiting};
-pub use entry::{Entry, Line, Status, Trigger};
+pub use entry::{Entry, Kind, Line, Status, Trigger};
 pub use histogram::quantile_ns;
 pub use id::InvocationId;
-pub use invocation::{Invocation, Occasion, Recorder, Used, current_id};
+pub use invocation::{Invocation, Occasion, Recorder, Used, current_id, keep_payload};
 pub use layout::{boot, define, release_rings};
 pub use statistics::{Counters, forget, live, release_slots, take_longest_ns};

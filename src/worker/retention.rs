@@ -32,13 +32,17 @@ pub fn drop_old_records() -> Result<usize, PgError> {
     })
 }
 
-/// Deletes entries of functions whose time is up; they are invisible since. The manager calls it each minute.
+/// Deletes entries of functions, replies and deliveries whose time is up; nobody sees them since. The manager calls it each
+/// minute.
 ///
 /// # Errors
 /// What deleting fails with.
 pub fn delete_expired_entries() -> Result<(), PgError> {
-    let sql = include_str!("../../sql/queries/kv_expire.sql");
-    as_owner(|| spi::query_kept(sql, &[Param::Text(None)])).map(drop)
+    as_owner(|| {
+        spi::query_kept(include_str!("../../sql/queries/kv_expire.sql"), &[Param::Text(None)])?;
+        spi::query_kept(include_str!("../../sql/queries/expire_replies.sql"), &[])?;
+        spi::query_kept(include_str!("../../sql/queries/expire_deliveries.sql"), &[]).map(drop)
+    })
 }
 
 fn drop_partition(name: &str) -> Result<(), PgError> {

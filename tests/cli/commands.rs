@@ -192,7 +192,8 @@ fn completions_and_help_need_no_database() {
         assert!(shop.run(&["completions", shell]).ok().out.contains("rollback"), "{shell}");
     }
     let help = shop.run(&["--help"]).ok().out;
-    assert!(help.contains("Exit codes:") && !help.contains("  serve "), "{help}");
+    assert!(help.contains("Exit codes:") && help.contains("  serve "), "{help}");
+    assert!(shop.run(&["serve", "--help"]).ok().out.contains("--jwt-secret"));
     assert!(shop.run(&["deploy", "--help"]).ok().out.contains("Examples:"));
     let doctor = shop.json(&["doctor"]);
     assert_eq!(doctor["ok"], json!(true));

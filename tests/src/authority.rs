@@ -32,6 +32,13 @@ impl Authority {
         self.file.to_str().expect("a plain path")
     }
 
+    /// A good certificate for `name` and its private key, as PEM.
+    pub fn pair(&self, name: &str) -> (String, String) {
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let key = KeyPair::generate().expect("a key");
+        (params.signed_by(&key, &self.issuer).expect("a certificate").pem(), key.serialize_pem())
+    }
+
     /// A server with a good certificate for `name` (a DNS name or an address).
     pub fn web(&self, name: &str, handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Web {
         self.web_until(2999, name, handler)

@@ -219,6 +219,15 @@ fn send_welcome_sends_once_however_often_the_service_fails() {
 }
 
 #[test]
+fn stripe_webhook_books_a_payment_once() {
+    let db = Bound::new("stripe-webhook", "stripe");
+    let shown = run_script(&db, "stripe-webhook", "demo.sql");
+    for text in ["\"duplicate\": true", "in_1"] {
+        assert!(shown.contains(text), "{text:?} is not in:\n{shown}");
+    }
+}
+
+#[test]
 fn cleanup_sessions_deletes_by_hand_and_by_the_clock() {
     let mut db = Bound::new("cleanup-sessions", "cleanup");
     let shown = run_script(&db, "cleanup-sessions", "demo.sql");

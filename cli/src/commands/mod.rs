@@ -13,6 +13,7 @@ pub(crate) mod new;
 pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod rollback;
+pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod types;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<()> {
         Command::Rollback(args) => rollback::run(args, global, terminal),
         Command::Jobs(args) => jobs::run(args, global, terminal),
         Command::Replay(args) => replay::run(args, global, terminal),
+        Command::Serve(args) => serve::run(args, global),
         Command::Types(args) => types::run(args, global, terminal),
         Command::Doctor(args) => doctor::run(args, global, terminal),
         Command::Completions(args) => completions::run(args, terminal),

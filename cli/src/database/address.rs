@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use postgres::config::{Config, Host, SslMode};
+use tokio_postgres::config::{Config, Host, SslMode};
 
 use crate::problem::{Problem, Result};
 
@@ -40,7 +40,7 @@ impl Address {
         } else {
             from_pairs(text, &mut options)
         };
-        let mut config: Config = rest.parse().map_err(|error: postgres::Error| {
+        let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
             let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             Problem::usage("the database's address cannot be read").why(reason).next(EXAMPLE)
         })?;

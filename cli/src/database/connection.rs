@@ -43,7 +43,7 @@ pub(crate) fn connect(address: &Address) -> Result<Database> {
 /// No server or no entry.
 pub(crate) fn open(address: &Address) -> Result<Client> {
     let connector = tls::connector(address)?;
-    address.config.connect(connector).map_err(|error| refused(address, &error))
+    postgres::Config::from(address.config.clone()).connect(connector).map_err(|error| refused(address, &error))
 }
 
 fn refused(address: &Address, error: &postgres::Error) -> Problem {

@@ -11,3 +11,4 @@ pub(crate) use address::Address;
 pub(crate) use connection::{Database, connect, open};
 pub(crate) use deploy::{State, check, deploy, state};
 pub(crate) use error::problem;
+pub(crate) use tls::connector;

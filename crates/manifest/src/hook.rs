@@ -234,8 +234,66 @@ pub struct WebhookHook {
 pub struct Verify {
     /// Signature scheme.
     pub scheme: Scheme,
-    /// Name of the secret that holds the key.
-    pub secret: String,
+    /// Names of the secrets that hold the keys, at least one; any of them may have signed, so that keys can be rotated.
+    #[serde(rename = "secret")]
+    pub secrets: Vec<String>,
+    /// How far the time of a delivery may be from the server's, either way, in seconds.
+    pub tolerance_s: u32,
+    /// Where the signature of [`Scheme::Hmac`] stands; `None` for schemes that say so themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+}
+
+/// The form of a plain HMAC signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Signature {
+    /// Header with the signature, in lower case.
+    pub header: String,
+    /// The hash under the HMAC.
+    pub algorithm: Hash,
+    /// How the header writes the signature's bytes.
+    pub encoding: Encoding,
+    /// What stands before the signature; empty for nothing.
+    pub prefix: String,
+    /// Header with the time, in seconds since 1970; then `<time>.<body>` is what is signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp_header: Option<String>,
+    /// Header with the delivery's id; without one a delivery is known by what was signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_header: Option<String>,
+}
+
+impl Default for Signature {
+    fn default() -> Self {
+        Self {
+            header: "x-signature".to_owned(),
+            algorithm: Hash::Sha256,
+            encoding: Encoding::Hex,
+            prefix: String::new(),
+            timestamp_header: None,
+            id_header: None,
+        }
+    }
+}
+
+/// A hash function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+/// Bytes as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// Two digits for each byte.
+    Hex,
+    /// RFC 4648, padded.
+    Base64,
 }
 
 /// Signature scheme of a webhook.
@@ -248,6 +306,6 @@ pub enum Scheme {
     Stripe,
     /// GitHub.
     Github,
-    /// Plain HMAC-SHA-256 over the body.
+    /// Plain HMAC over the body, in the form that [`Signature`] says.
     Hmac,
 }

@@ -16,8 +16,8 @@ mod yaml;
 
 pub use error::ManifestError;
 pub use hook::{
-    Action, Auth, DatabaseHook, Hook, HttpHook, Level, Method, Missed, Mode, Overlap, ScheduleHook, Scheme, Timing,
-    Verify, WebhookHook,
+    Action, Auth, DatabaseHook, Encoding, Hash, Hook, HttpHook, Level, Method, Missed, Mode, Overlap, ScheduleHook,
+    Scheme, Signature, Timing, Verify, WebhookHook,
 };
 pub use manifest::{
     Backoff, Build, DatabaseAccess, Instances, LogPolicy, Manifest, RateLimit, Retry, RunAs, Runtime, Shape,

@@ -62,6 +62,16 @@ pub struct Manifest {
     pub hooks: Vec<Hook>,
 }
 
+impl Manifest {
+    /// Names of the secrets that prove webhooks; guests need not be able to read them.
+    pub fn webhook_secrets(&self) -> impl Iterator<Item = &String> {
+        self.hooks.iter().flat_map(|hook| match hook {
+            Hook::Webhook(hook) => hook.verify.secrets.as_slice(),
+            _ => &[],
+        })
+    }
+}
+
 impl Default for Manifest {
     /// What a function without a manifest has.
     fn default() -> Self {

@@ -32,6 +32,11 @@ pub(crate) fn is_path(path: &str) -> bool {
         })
 }
 
+/// A header's name: an RFC 9110 token of at most 64 characters.
+pub(crate) fn is_header(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
 /// The candidate that `name` was probably meant to be: at most one edit per three characters away.
 pub(crate) fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     const LONGEST: usize = 32;

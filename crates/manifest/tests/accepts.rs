@@ -2,8 +2,8 @@
 
 use alyx_manifest::{
     Action, Auth, Backoff, Build, DatabaseAccess, DatabaseHook, Hook, HttpHook, Instances, Level, LogPolicy, Manifest,
-    Method, Missed, Mode, Overlap, RateLimit, Retry, RunAs, Runtime, ScheduleHook, Scheme, Shape, SqlFunction, Timing,
-    Verify, WebhookHook, parse,
+    Method, Missed, Mode, Overlap, RateLimit, Retry, RunAs, Runtime, ScheduleHook, Scheme, Shape, Signature,
+    SqlFunction, Timing, Verify, WebhookHook, parse,
 };
 use serde_json::json;
 
@@ -114,7 +114,12 @@ fn specified() -> Manifest {
             }),
             Hook::Webhook(WebhookHook {
                 path: "stripe".into(),
-                verify: Verify { scheme: Scheme::Stripe, secret: "STRIPE_SECRET".into() },
+                verify: Verify {
+                    scheme: Scheme::Stripe,
+                    secrets: vec!["STRIPE_SECRET".into()],
+                    tolerance_s: 300,
+                    signature: None,
+                },
                 name: None,
                 line: 29,
                 column: 5,
@@ -298,4 +303,46 @@ fn the_serialised_form_is_content_without_places() {
                 "mode": "sync", "when": null, "columns": [], "args": [], "name": null}])
     );
     assert_eq!(serde_json::to_value(parse(&format!("\n\n{text}")).unwrap()).unwrap(), value);
+}
+
+#[test]
+fn webhooks_say_how_they_are_signed() {
+    let manifest = parse(
+        "hooks:
+  - {type: webhook, path: a, verify: {scheme: standard, secret: [NEW, OLD], tolerance: 1m}}
+  - type: webhook
+    path: b
+    verify: {scheme: hmac, secret: S, header: X-Shop-Hmac, algorithm: sha512, encoding: base64, prefix: \"v1=\", timestamp_header: X-Time, id_header: X-Id}
+  - {type: webhook, path: c, verify: {scheme: hmac, secret: S}}\n",
+    )
+    .unwrap();
+    let verify = |at: usize| match &manifest.hooks[at] {
+        Hook::Webhook(hook) => hook.verify.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(verify(0).secrets, ["NEW", "OLD"]);
+    assert_eq!(verify(0).tolerance_s, 60);
+    let wanted = Signature {
+        header: "x-shop-hmac".into(),
+        algorithm: Hash::Sha512,
+        encoding: Encoding::Base64,
+        prefix: "v1=".into(),
+        timestamp_header: Some("x-time".into()),
+        id_header: Some("x-id".into()),
+    };
+    assert_eq!(verify(1).signature, Some(wanted));
+    assert_eq!(verify(2).signature, Some(Signature::default()));
+    for (wrong, says) in [
+        ("scheme: github, secret: S, header: x", "unknown key \"header\" in verify"),
+        ("scheme: hmac, secret: []", "must name at least one secret"),
+        ("scheme: hmac, secret: [S, S]", "twice"),
+        ("scheme: hmac, secret: S, header: \"a b\"", "must be the name of a header"),
+        ("scheme: hmac, secret: S, algorithm: md5", "sha256"),
+        ("scheme: stripe, secret: S, tolerance: 2h", "tolerance"),
+    ] {
+        let text = format!("hooks: [{{type: webhook, path: a, verify: {{{wrong}}}}}]\n");
+        let error = parse(&text).unwrap_err();
+        let told = format!("{} {}", error.message, error.hint.unwrap_or_default());
+        assert!(told.contains(says), "{wrong}: {told}");
+    }
 }

@@ -11,10 +11,17 @@ use quote::quote_identifier;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Map, Value};
 
-/// What the function is given: the event of a trigger, or `{"title": …}` from an SQL call.
+/// What the function is given: the event of a trigger, `{"title": …}` from an SQL call, or an event with that as its input
+/// from a job or the web.
 #[derive(Deserialize)]
 struct Input {
     database: Option<Change>,
+    title: Option<String>,
+    input: Option<Asked>,
+}
+
+#[derive(Deserialize)]
+struct Asked {
     title: Option<String>,
 }
 
@@ -62,7 +69,8 @@ extern "ExtismHost" {
 #[plugin_fn]
 pub fn handler(Json(input): Json<Input>) -> FnResult<Json<Value>> {
     let Some(change) = input.database else {
-        return Ok(Json(json!({ "slug": fold::slug(&input.title.unwrap_or_default()) })));
+        let title = input.title.or(input.input.and_then(|asked| asked.title));
+        return Ok(Json(json!({ "slug": fold::slug(&title.unwrap_or_default()) })));
     };
     let source = change.args.first().map_or("title", String::as_str);
     let target = change.args.get(1).map_or("slug", String::as_str);

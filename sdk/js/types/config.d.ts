@@ -72,7 +72,7 @@ export interface ScheduleHook {
 export interface HttpHook {
   type: "http";
   name?: string;
-  methods?: ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS")[];
+  methods?: ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD")[];
   path?: string;
   auth?: "required" | "optional" | "none";
 }
@@ -81,5 +81,22 @@ export interface WebhookHook {
   type: "webhook";
   name?: string;
   path: string;
-  verify: { scheme: "standard" | "stripe" | "github" | "hmac"; secret: string };
+  /** Several secrets: any of them may have signed, for rotation. `tolerance` is a duration, `5m` when left out. */
+  verify:
+    | { scheme: "standard" | "stripe" | "github"; secret: string | string[]; tolerance?: string }
+    | {
+        scheme: "hmac";
+        secret: string | string[];
+        tolerance?: string;
+        /** Header with the signature, `x-signature` when left out. */
+        header?: string;
+        algorithm?: "sha256" | "sha512";
+        encoding?: "hex" | "base64";
+        /** What stands before the signature, as `sha256=`. */
+        prefix?: string;
+        /** Header with the time in seconds since 1970; then `<time>.<body>` is signed. */
+        timestamp_header?: string;
+        /** Header with the delivery's id. */
+        id_header?: string;
+      };
 }

@@ -4,7 +4,7 @@ use super::partitions::{self, Need};
 use crate::pg::PgError;
 use crate::pg::spi::{self, Param};
 use crate::pg::storable;
-use crate::record::{Entry, Line, Status};
+use crate::record::{Entry, Kind, Line, Status};
 
 /// Stores entries. As the extension's owner.
 pub(super) fn store(entries: &[Entry]) -> Result<(), PgError> {
@@ -76,9 +76,17 @@ fn store_invocations(entries: &[Entry]) -> Result<(), PgError> {
 }
 
 fn store_logs(entries: &[Entry]) -> Result<(), PgError> {
+    // Log lines are numbered; what went in and came out stands under the attempt.
     let lines: Vec<(&Entry, i64, &Line)> = entries
         .iter()
-        .flat_map(|entry| (1..).zip(&entry.logs).map(move |(number, line)| (entry, number, line)))
+        .flat_map(|entry| {
+            let mut number = 0;
+            entry.logs.iter().map(move |line| {
+                let is_log = matches!(line.kind, Kind::Log(_));
+                number += i64::from(is_log);
+                (entry, if is_log { number } else { entry.facts.attempt.into() }, line)
+            })
+        })
         .collect();
     if lines.is_empty() {
         return Ok(());
@@ -93,7 +101,7 @@ fn store_logs(entries: &[Entry]) -> Result<(), PgError> {
     let functions: Vec<i64> = lines.iter().map(|(entry, ..)| entry.facts.function).collect();
     let names: Vec<Option<&str>> = names.iter().map(|name| Some(&**name)).collect();
     let numbers: Vec<i64> = lines.iter().map(|(_, number, _)| *number).collect();
-    let levels: Vec<Option<&str>> = lines.iter().map(|(.., line)| Some(line.level_word())).collect();
+    let levels: Vec<Option<&str>> = lines.iter().map(|(.., line)| Some(line.word())).collect();
     let messages: Vec<Option<&str>> = messages.iter().map(|message| Some(&**message)).collect();
     let params = [
         Param::Bigs(&failed),

@@ -5,8 +5,8 @@ use crate::error::quoted;
 use crate::field::Field;
 use crate::fields::Fields;
 use crate::{
-    Auth, Hook, HttpHook, ManifestError, Method, Missed, Overlap, ScheduleHook, Scheme, Verify, WebhookHook, names,
-    units,
+    Auth, Encoding, Hash, Hook, HttpHook, ManifestError, Method, Missed, Overlap, ScheduleHook, Scheme, Signature,
+    Verify, WebhookHook, names, units,
 };
 
 #[derive(Clone, Copy)]
@@ -32,6 +32,10 @@ const METHODS: &[(&str, Method)] = &[
 ];
 const SCHEMES: &[(&str, Scheme)] =
     &[("standard", Scheme::Standard), ("stripe", Scheme::Stripe), ("github", Scheme::Github), ("hmac", Scheme::Hmac)];
+const HASHES: &[(&str, Hash)] = &[("sha256", Hash::Sha256), ("sha512", Hash::Sha512)];
+const ENCODINGS: &[(&str, Encoding)] = &[("hex", Encoding::Hex), ("base64", Encoding::Base64)];
+/// What Standard Webhooks and Stripe recommend.
+const USUAL_TOLERANCE_S: u32 = 300;
 const PATH_RULE: &str = "must be a path without a leading slash, of letters, digits and - _ . ~";
 
 /// All hooks of a manifest; no two may claim the same thing.
@@ -145,18 +149,55 @@ fn webhook(mut fields: Fields) -> Result<WebhookHook, ManifestError> {
     fields.rename("webhook hook");
     fields.check_keys(&["path", "verify", "name"], |_| None)?;
     let path = fields.need("path")?.text_like(names::is_path, PATH_RULE)?;
-    let mut verify = fields.need("verify")?.fields("verify")?;
-    verify.check_keys(&["scheme", "secret"], |_| None)?;
+    let verify = verify(fields.need("verify")?.fields("verify")?)?;
+    Ok(WebhookHook { path, verify, name: name(&mut fields)?, line: fields.at.line, column: fields.at.column })
+}
+
+fn verify(mut fields: Fields) -> Result<Verify, ManifestError> {
+    const OF_HMAC: &[&str] = &["header", "algorithm", "encoding", "prefix", "timestamp_header", "id_header"];
     const SECRET_RULE: &str = "must be the name of a secret";
-    Ok(WebhookHook {
-        path,
-        verify: Verify {
-            scheme: verify.need("scheme")?.choice(SCHEMES)?,
-            secret: verify.need("secret")?.text_like(names::is_variable, SECRET_RULE)?,
-        },
-        name: name(&mut fields)?,
-        line: fields.at.line,
-        column: fields.at.column,
+    let scheme = fields.need("scheme")?.choice(SCHEMES)?;
+    let mut keys = vec!["scheme", "secret", "tolerance"];
+    if scheme == Scheme::Hmac {
+        keys.extend(OF_HMAC);
+    }
+    fields.check_keys(&keys, |_| None)?;
+    let secret = fields.need("secret")?;
+    let none = secret.error("must name at least one secret");
+    let secrets = Field::distinct(secret.one_or_more()?, |field| field.text_like(names::is_variable, SECRET_RULE))?;
+    if secrets.is_empty() {
+        return Err(none);
+    }
+    let tolerance_s = match fields.take("tolerance") {
+        Some(field) => field.parsed(tolerance, "Write a duration of 1s to 1h, as 5m.")?,
+        None => USUAL_TOLERANCE_S,
+    };
+    let signature = (scheme == Scheme::Hmac).then(|| signature(&mut fields)).transpose()?;
+    Ok(Verify { scheme, secrets, tolerance_s, signature })
+}
+
+fn tolerance(text: &str) -> Option<u32> {
+    let seconds = units::duration_ms(text)? / 1000;
+    u32::try_from(seconds).ok().filter(|seconds| (1..=3600).contains(seconds))
+}
+
+fn signature(fields: &mut Fields) -> Result<Signature, ManifestError> {
+    let usual = Signature::default();
+    let header = |field: Field| {
+        field.text_like(names::is_header, "must be the name of a header").map(|name| name.to_ascii_lowercase())
+    };
+    Ok(Signature {
+        header: fields.take("header").map_or(Ok(usual.header), header)?,
+        algorithm: fields.take("algorithm").map_or(Ok(usual.algorithm), |field| field.choice(HASHES))?,
+        encoding: fields.take("encoding").map_or(Ok(usual.encoding), |field| field.choice(ENCODINGS))?,
+        prefix: fields.take("prefix").map_or(Ok(usual.prefix), |field| {
+            field.text_like(
+                |text| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic()),
+                "must be visible ASCII",
+            )
+        })?,
+        timestamp_header: fields.take("timestamp_header").map(header).transpose()?,
+        id_header: fields.take("id_header").map(header).transpose()?,
     })
 }
 

@@ -1,0 +1,79 @@
+//! Log lines, and traces for an OpenTelemetry collector.
+
+use http::HeaderMap;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
+
+use crate::options::{LogFormat, Settings};
+
+/// What is to be told when the gateway ends.
+pub(crate) struct Telemetry(Option<SdkTracerProvider>);
+
+impl Telemetry {
+    /// Begins to log, and to export traces where a collector is set.
+    pub(crate) fn begin(settings: &Settings) -> Result<Self, String> {
+        let filter = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.log_format {
+            LogFormat::Text => {
+                fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter()).boxed()
+            }
+            LogFormat::Json => fmt::layer().json().with_writer(std::io::stderr).with_filter(filter()).boxed(),
+        };
+        let provider = settings.otlp_endpoint.as_deref().map(provider).transpose()?;
+        let traces = provider.as_ref().map(|provider| {
+            tracing_opentelemetry::layer()
+                .with_tracer(provider.tracer("alyx serve"))
+                .with_filter(EnvFilter::new("info"))
+        });
+        // Somebody who embeds the gateway may log already.
+        let _ = tracing_subscriber::registry().with(lines).with(traces).try_init();
+        Ok(Self(provider))
+    }
+
+    /// Sends what has not been sent.
+    pub(crate) async fn end(self) {
+        let Some(provider) = self.0 else { return };
+        let ended = tokio::task::spawn_blocking(move || provider.shutdown()).await;
+        if let Ok(Err(error)) = ended {
+            tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+fn provider(endpoint: &str) -> Result<SdkTracerProvider, String> {
+    let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+    let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint).build();
+    let exporter = exporter.map_err(|error| format!("traces cannot be exported: {error}"))?;
+    let resource = Resource::builder().with_service_name("alyx-gateway").build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+/// Makes a request's span part of the trace that its `traceparent` names.
+pub(crate) fn adopt_parent(span: &Span, headers: &HeaderMap) {
+    if headers.contains_key("traceparent") {
+        let parent = TraceContextPropagator::new().extract(&Headers(headers));
+        let _ = span.set_parent(parent);
+    }
+}
