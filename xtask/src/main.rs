@@ -18,6 +18,7 @@ mod pg_cron;
 mod places;
 mod postgres;
 mod rust;
+mod schemathesis;
 mod setup;
 mod soak;
 mod tally;

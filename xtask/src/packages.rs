@@ -1,4 +1,4 @@
-//! System packages: what a bare Debian 12 lacks for building the extension and the examples.
+//! System packages: what a bare Debian 12 lacks for building the extension and the examples, and for the tests.
 //!
 //! Root gets them installed, anyone else the line to run. Nothing happens when all are present.
 
@@ -52,16 +52,34 @@ const NEEDS: &[Need] = &[
     package("python3-venv"),
 ];
 
+/// What the tests use besides.
+const TEST_NEEDS: &[Need] = &[
+    // The gateway's page is tested in it.
+    program("chromium", "chromium"),
+    // It stands between the gateway and a server, and the README's lines for it are run.
+    package("pgbouncer"),
+    program("curl", "curl"),
+];
+
 /// Postgresql-common reads this folder when it decides whether a fresh install gets a cluster called "main".
 const NO_MAIN_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/alyx-xtask.conf";
 
-/// Makes sure that all packages are there.
+/// Makes sure that all packages for the chores are there.
 ///
 /// # Errors
 /// Some are missing and the caller is not root (the message holds the line to run), or apt-get failed.
 pub(crate) fn ensure(step: &mut Step) -> Result<()> {
+    ensure_all(step, NEEDS)
+}
+
+/// The same of those that only tests use.
+pub(crate) fn ensure_for_tests(step: &mut Step) -> Result<()> {
+    ensure_all(step, TEST_NEEDS)
+}
+
+fn ensure_all(step: &mut Step, needs: &[Need]) -> Result<()> {
     let mut missing = Vec::new();
-    for need in NEEDS {
+    for need in needs {
         if !is_met(need)? {
             missing.push(need.package);
         }

@@ -1,16 +1,19 @@
-//! `cargo xtask test`: all tests of all packages in one `cargo test`, against a fresh server, then format, lints and a
-//! short run of the fuzzers.
+//! `cargo xtask test`: all tests of all packages in one `cargo test`, against a fresh server, then those of JavaScript,
+//! format, lints and a short run of the fuzzers.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::cluster::Cluster;
-use crate::console::Console;
+use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
 use crate::fuzz;
 use crate::guests;
 use crate::javascript;
+use crate::packages;
 use crate::rust;
+use crate::schemathesis;
 use crate::setup::{self, Ready};
 use crate::tally::Tally;
 
@@ -20,13 +23,17 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let ready = setup::prepare(console)?;
     let logs = ready.places.logs();
     console.step(&logs, "test guests", |step| guests::build_for_tests(&ready.places, &ready.postgres, step))?;
+    console.step(&logs, "test packages", packages::ensure_for_tests)?;
+    console.step(&logs, "schemathesis", |step| schemathesis::ensure(&ready.places, step))?;
     let cluster = ready.postgres.test_cluster();
     console.step(&logs, "test server", |step| cluster.recreate(step))?;
-    let mut failures = Vec::new();
+    let mut report = Report::default();
     let mut build = ready.places.cargo();
     build.args(["build", "--workspace", "--bin", "alyx"]);
     console.step(&logs, "command line", |step| step.run(&mut build))?;
-    let tally = tests(console, &ready, &cluster, only, &mut failures)?;
+    let mut command = cargo_test(&ready, &cluster);
+    command.args(["--no-fail-fast", "--", "--color=never"]).args(only);
+    report.count(console, &logs, "tests", Tally::of, |step| step.run(&mut command));
     cluster.stop()?;
     if only.is_none() {
         let cargo = |arguments: &[&str]| {
@@ -34,13 +41,17 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
             command.args(arguments);
             command
         };
-        failures.extend(console.step(&logs, "JavaScript tests", |step| javascript::test(&ready.places, step)).err());
-        failures.extend(console.step(&logs, "Rust kit", |step| rust::test(&ready.places, step)).err());
-        failures.extend(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))).err());
+        let javascript = |step: &mut Step| javascript::test(&ready.places, step);
+        report.count(console, &logs, "JavaScript tests", Tally::of_node, javascript);
+        let page = |step: &mut Step| javascript::test_page(&ready.places, &ready.postgres, step);
+        report.count(console, &logs, "page tests", Tally::of_node, page);
+        report.note(console.step(&logs, "Rust kit", |step| rust::test(&ready.places, step)));
+        report.note(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))));
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-        failures.extend(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))).err());
-        failures.extend(fuzz::short(console, &ready.places));
+        report.note(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))));
+        report.failures.extend(fuzz::short(console, &ready.places));
     }
+    let Report { tally, failures } = report;
     for failure in &failures {
         console.failure(failure);
     }
@@ -62,30 +73,41 @@ fn only(arguments: &[String]) -> Result<Option<&str>> {
     }
 }
 
-/// Runs `cargo test`; a failure that is not the failure of a test goes to `failures`.
-fn tests(
-    console: &mut Console,
-    ready: &Ready,
-    cluster: &Cluster<'_>,
-    only: Option<&str>,
-    failures: &mut Vec<Failure>,
-) -> Result<Tally> {
-    let mut command = cargo_test(ready, cluster);
-    command.args(["--no-fail-fast", "--", "--color=never"]).args(only);
-    let mut tally = Tally::default();
-    let outcome = console.step(&ready.places.logs(), "tests", |step| {
-        let result = step.run(&mut command);
-        let output = fs::read(step.log()).context("read", step.log().display())?;
-        tally = Tally::of(&String::from_utf8_lossy(&output));
-        let note = format!("{} passed, {} failed, {} ignored", tally.passed, tally.failed, tally.ignored);
-        step.note(&note);
-        result
-    });
-    match outcome {
-        Err(failure) if tally.failed == 0 => failures.push(failure),
-        _ => {}
+/// What all steps came to.
+#[derive(Default)]
+struct Report {
+    tally: Tally,
+    /// Of steps, where no test failed.
+    failures: Vec<Failure>,
+}
+
+impl Report {
+    fn note(&mut self, outcome: Result<()>) {
+        self.failures.extend(outcome.err());
     }
-    Ok(tally)
+
+    /// Does a step that runs tests, and counts them as `read` finds them in its log.
+    fn count(
+        &mut self,
+        console: &mut Console,
+        logs: &Path,
+        name: &str,
+        read: fn(&str) -> Tally,
+        work: impl FnOnce(&mut Step) -> Result<()>,
+    ) {
+        let mut tally = Tally::default();
+        let outcome = console.step(logs, name, |step| {
+            let result = work(step);
+            let output = fs::read(step.log()).context("read", step.log().display())?;
+            tally = read(&String::from_utf8_lossy(&output));
+            step.note(format!("{} passed, {} failed, {} ignored", tally.passed, tally.failed, tally.ignored));
+            result
+        });
+        if tally.failed == 0 {
+            self.note(outcome);
+        }
+        self.tally.add(&tally);
+    }
 }
 
 /// `cargo test` of the workspace, told where the server is and what belongs to it.
@@ -100,6 +122,7 @@ pub(crate) fn cargo_test(ready: &Ready, cluster: &Cluster<'_>) -> Command {
         .env("ALYX_TEST_BIN", ready.postgres.bin())
         .env("ALYX_TEST_OS_USER", &ready.postgres.account.name)
         .env("ALYX_TEST_GUESTS", ready.postgres.guests())
+        .env("ALYX_TEST_SCHEMATHESIS", schemathesis::program(&ready.places))
         .env("ALYX_TOOLCHAINS", ready.places.toolchains());
     command
 }

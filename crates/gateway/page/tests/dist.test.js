@@ -45,7 +45,7 @@ test("no source makes HTML, or code, from text", () => {
 });
 
 test("every source says its job first", () => {
-  for (const file of [...filesOf(join(HERE, "src")), ...filesOf(join(HERE, "styles")), ...filesOf(join(HERE, "tests"))]) {
+  for (const file of [...filesOf(join(HERE, "src")), ...filesOf(join(HERE, "styles")), ...filesOf(join(HERE, "tests")), ...filesOf(join(HERE, "browser"))]) {
     assert.match(readFileSync(file, "utf8").replace("<!doctype html>\n", ""), /^(\/\/|\/\*|<!--) [A-Z]/, file);
   }
 });
