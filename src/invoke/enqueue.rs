@@ -66,7 +66,7 @@ pub fn enqueue_event(function: &Function, block: String, role: Role) -> Result<I
 /// # Errors
 /// 22023 for an input that the function does not take, 55000 in a server that runs no jobs.
 pub fn enqueue_delivery(function: &Function, id: InvocationId, request: &super::Request<'_>) -> Result<(), PgError> {
-    let input = request.input()?;
+    let input = request.input(function)?;
     super::check_input(function, input.as_bytes())?;
     let mut payload = Vec::with_capacity(input.len() + 2 * request.body.len() + 512);
     payload.extend_from_slice(b"{\"input\":");

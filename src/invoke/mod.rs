@@ -3,6 +3,7 @@
 //!
 //! Only this room calls the runtime. By the time an error leaves it no guest frame is on the stack.
 
+mod coerce;
 mod engine;
 mod enqueue;
 mod event;

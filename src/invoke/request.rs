@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::coerce::coerce;
 use super::{Entrance, Event, Input, Scope, Target, bytes};
 use crate::catalog::Function;
 use crate::error::Error;
@@ -75,22 +76,32 @@ impl Request<'_> {
         out.push(b'}');
     }
 
-    /// The input that the body is: JSON as it is, a form as an object, the query's object without a body, else null.
+    /// The input that the body is: JSON as it is, a form as an object, the query's object without a body, else null. Texts of
+    /// a form or query are read as what the function's schema says they are.
     ///
     /// # Errors
     /// 22023 for a body that says it is JSON and is not.
-    pub fn input(&self) -> Result<String, PgError> {
+    pub fn input(&self, function: &Function) -> Result<String, PgError> {
+        let typed = |text: String| match &function.manifest.input {
+            Some(shape) => {
+                let values = serde_json::from_str(&text).ok();
+                let schema = alyx_validate::json_schema(&shape.schema).ok();
+                let coerced = values.zip(schema).map(|(values, schema)| coerce(values, &schema));
+                coerced.map_or(text, |values| serde_json::Value::Object(values).to_string())
+            }
+            None => text,
+        };
         if self.body.is_empty() {
-            return Ok(self.query.get().to_owned());
+            return Ok(typed(self.query.get().to_owned()));
         }
         let kind = self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let json = || std::str::from_utf8(self.body).ok().filter(|text| is_json(text)).map(str::to_owned);
         match kind.as_str() {
             // curl's -d says "form" whatever it sends.
             "application/x-www-form-urlencoded" if matches!(self.body.first(), Some(b'{' | b'[')) => {
-                Ok(json().unwrap_or_else(|| form(self.body)))
+                Ok(json().unwrap_or_else(|| typed(form(self.body))))
             }
-            "application/x-www-form-urlencoded" => Ok(form(self.body)),
+            "application/x-www-form-urlencoded" => Ok(typed(form(self.body))),
             "" => Ok(json().unwrap_or_else(|| "null".to_owned())),
             kind if kind == "application/json" || kind.ends_with("+json") => json().ok_or_else(|| {
                 Error::InvalidArgument {
@@ -130,7 +141,7 @@ fn form(body: &[u8]) -> String {
 /// What the invocation ends with; 38000 for an outcome that is no response.
 pub fn request(function: &Rc<Function>, id: InvocationId, request: &Request<'_>) -> Result<Response, PgError> {
     let target = Target::of_function(function)?;
-    let input = request.input()?;
+    let input = request.input(function)?;
     let mut event = Vec::with_capacity(512 + 2 * request.body.len() + request.headers.get().len());
     let writer = Event { id, function, trigger: Trigger::Http, role: current_role(), input: &input, attempt: 1 };
     writer.write(&mut event, |out| {

@@ -290,3 +290,29 @@ fn records_tell_of_requests() {
     let sql = format!("SELECT count(*) FROM alyx.payloads WHERE invocation = '{id}'");
     assert_eq!(house.session_as(&user).value(&sql), "0", "for the owner only");
 }
+
+#[test]
+fn texts_of_a_query_are_what_the_schema_says() {
+    let mut house = House::new("gw_query");
+    house.deploy_guest_as(
+        "typed",
+        "answer",
+        "input:
+  n: {type: integer, required: true}
+  ratio: {type: number}
+  yes: {type: boolean}
+  many: {type: array, items: {type: integer}}
+  text: {type: string}
+hooks: [{type: http, methods: [GET, POST], auth: none}]\n",
+    );
+    house.answers("RETURN event -> 'input';");
+    let gateway = house.serve(&[]);
+    let query = "n=5&ratio=1.5&yes=true&many=7&text=8&other=9";
+    let wanted = json!({"n": 5, "ratio": 1.5, "yes": true, "many": [7], "text": "8", "other": "9"});
+    assert_eq!(gateway.get(&format!("/functions/v1/typed?{query}")).send().is(200).json(), wanted);
+    let form = gateway.post("/functions/v1/typed").header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(form.body(query).send().is(200).json(), wanted);
+    let many = gateway.get("/functions/v1/typed?n=-1&many=7&many=8&yes=maybe").send().is(400);
+    assert!(many.text().contains("yes"), "{}", many.text());
+    gateway.get("/functions/v1/typed?n=five").send().is(400);
+}

@@ -9,4 +9,7 @@ mod floods;
 mod house;
 mod idempotency;
 mod operations;
+mod properties;
+mod readme;
+mod surroundings;
 mod tokens;

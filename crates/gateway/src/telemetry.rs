@@ -1,12 +1,21 @@
 //! Log lines, and traces for an OpenTelemetry collector.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
 use http::HeaderMap;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_http::hyper::HyperClient;
+use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::runtime::Handle;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::filter::EnvFilter;
@@ -15,6 +24,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::options::{LogFormat, Settings};
+
+/// How long a collector may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is to be told when the gateway ends.
 pub(crate) struct Telemetry(Option<SdkTracerProvider>);
@@ -50,9 +62,31 @@ impl Telemetry {
     }
 }
 
+/// The exporter has a thread of its own, which has no runtime: what it sends goes by ours.
+#[derive(Debug)]
+struct Sender {
+    client: HyperClient<HttpsConnector<HttpConnector>>,
+    runtime: Handle,
+}
+
+#[async_trait]
+impl HttpClient for Sender {
+    async fn send_bytes(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.send_bytes(request).await }).await?
+    }
+}
+
 fn provider(endpoint: &str) -> Result<SdkTracerProvider, String> {
     let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
-    let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint).build();
+    let connector = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|error| format!("traces cannot be exported: {error}"))?
+        .https_or_http()
+        .enable_http1()
+        .build();
+    let sender = Sender { client: HyperClient::new(connector, PATIENCE, None), runtime: Handle::current() };
+    let exporter = SpanExporter::builder().with_http().with_http_client(sender).with_endpoint(endpoint).build();
     let exporter = exporter.map_err(|error| format!("traces cannot be exported: {error}"))?;
     let resource = Resource::builder().with_service_name("alyx-gateway").build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())

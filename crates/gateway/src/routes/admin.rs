@@ -16,6 +16,9 @@ use super::transaction::{Parameter, ask, items, text, value};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Result};
 
+/// Most characters of a filter, more than any name has.
+const LONGEST_TEXT: usize = 255;
+
 type Reply = Result<Json<Value>>;
 type Shared = State<Arc<Gateway>>;
 
@@ -39,7 +42,16 @@ impl Filter {
             Problem::bad_request(format!("the query is not understood: {error}"))
                 .hint("Filters are function, status, trigger, level, before, after, since and limit.")
         };
-        Query::try_from_uri(&parts.uri).map(|Query(filter)| filter).map_err(wrong)
+        let Query(mut filter) = Query::<Self>::try_from_uri(&parts.uri).map_err(wrong)?;
+        let texts = [&filter.function, &filter.status, &filter.trigger, &filter.level, &filter.after];
+        if texts.into_iter().flatten().any(|text| text.chars().count() > LONGEST_TEXT || text.contains('\0')) {
+            return Err(Problem::bad_request(format!(
+                "a filter has at most {LONGEST_TEXT} characters, and no zero byte"
+            )));
+        }
+        filter.before = filter.before.as_deref().map(time).transpose()?;
+        filter.since = filter.since.as_deref().map(time).transpose()?;
+        Ok(filter)
     }
 
     fn limit(&self, usual: i64, most: i64) -> Result<i64> {
@@ -49,6 +61,16 @@ impl Filter {
             Some(_) => Err(Problem::bad_request(format!("limit must be 1 to {most}"))),
         }
     }
+}
+
+/// A time of RFC 3339 as PostgreSQL reads all of them.
+fn time(text: &str) -> Result<String> {
+    let time: jiff::Timestamp = text.parse().map_err(|_| {
+        Problem::bad_request(format!("{text:?} is no time")).hint("Write it as in 2026-11-28T12:00:00Z.")
+    })?;
+    // The first year that PostgreSQL writes without "BC".
+    let first = "0001-01-01T00:00:00Z".parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    Ok(if time < first { "-infinity".to_owned() } else { time.to_string() })
 }
 
 /// The rows of a statement as JSON objects.
@@ -127,11 +149,22 @@ pub(super) async fn rollback(
     #[derive(Default, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Wanted {
-        version: Option<i32>,
+        version: Option<serde_json::Number>,
     }
     let wanted: Wanted = said(&parts, &gateway, body).await?;
-    let parameters = [text(&name), (&wanted.version as _, Type::INT4)];
+    let version = wanted.version.map(|version| whole(&version)).transpose()?;
+    let parameters = [text(&name), (&version as _, Type::INT4)];
     act(&gateway, &parts, "SELECT alyx._rollback($1, $2)::text", &parameters).await.map(Json)
+}
+
+/// A number of a version; to JSON, 3.0 is one too.
+fn whole(number: &serde_json::Number) -> Result<i32> {
+    #[allow(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+    let of_float = |float: f64| (float.fract() == 0.0 && float.abs() <= f64::from(i32::MAX)).then_some(float as i64);
+    let whole = number.as_i64().or_else(|| number.as_f64().and_then(of_float));
+    whole
+        .and_then(|whole| i32::try_from(whole).ok())
+        .ok_or_else(|| Problem::bad_request("version must be a whole number"))
 }
 
 pub(super) async fn drop_function(State(gateway): Shared, Path(name): Path<String>, parts: Parts) -> Reply {
@@ -181,7 +214,7 @@ pub(super) async fn replay_function(
         since: Option<String>,
     }
     let wanted: Wanted = said(&parts, &gateway, body).await?;
-    let since = wanted.since.unwrap_or_else(|| "-infinity".to_owned());
+    let since = wanted.since.as_deref().map(time).transpose()?.unwrap_or_else(|| "-infinity".to_owned());
     // By the owner's check of _owned: a function may have the name of a job.
     ask(&gateway, &parts, "SELECT alyx._owned($1)", &[text(&name)]).await?;
     Ok(Json(json!({ "replayed": job(&gateway, &parts, "replay", &name, &since).await? })))
@@ -319,6 +352,7 @@ pub(super) async fn minutes(State(gateway): Shared, parts: Parts) -> Reply {
     let filter = Filter::of(&parts)?;
     let sql = "SELECT m.* FROM alyx.stats_minutes m
                WHERE ($1 IS NULL OR m.function = $1) AND ($2 IS NULL OR m.minute >= $2::timestamptz)
-               ORDER BY m.minute, m.function LIMIT 50000";
-    list(&gateway, &parts, sql, &[text(&filter.function), text(&filter.since)]).await
+               ORDER BY m.minute, m.function LIMIT $3";
+    let limit = filter.limit(50_000, 50_000)?;
+    list(&gateway, &parts, sql, &[text(&filter.function), text(&filter.since), (&limit, Type::INT8)]).await
 }

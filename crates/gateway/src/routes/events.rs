@@ -27,7 +27,8 @@ const LONGEST: u32 = 450;
 
 /// A value for each part of the page, different whenever the part is.
 const STATE: &str = "SELECT pg_catalog.jsonb_build_object(
-    'stats', (SELECT pg_catalog.sum(s.calls) FROM alyx.stats s),
+    'stats', (SELECT pg_catalog.sum(s.calls) || '/' || COALESCE((SELECT pg_catalog.max(m.minute)::text FROM alyx.stats_minutes m), '')
+              FROM alyx.stats s),
     'invocations', (SELECT i.id || '/' || i.attempt || '/' || i.started_at
                     FROM alyx.invocations i ORDER BY i.started_at DESC LIMIT 1),
     'jobs', (SELECT pg_catalog.md5(COALESCE(pg_catalog.string_agg(j.id || j.status || j.attempt, ',' ORDER BY j.run_at, j.id), ''))
@@ -36,7 +37,8 @@ const STATE: &str = "SELECT pg_catalog.jsonb_build_object(
                 FROM (SELECT * FROM alyx.dead_jobs ORDER BY died_at DESC, id LIMIT 200) d),
     'functions', (SELECT pg_catalog.md5(COALESCE(pg_catalog.string_agg(f.name || f.version || f.paused, ',' ORDER BY f.name), ''))
                   FROM alyx.functions f),
-    'schedules', (SELECT pg_catalog.max(s.previous_run_at)::text || pg_catalog.count(*) FROM alyx.schedules s)
+    'schedules', (SELECT pg_catalog.md5(COALESCE(pg_catalog.string_agg(pg_catalog.concat_ws('/', s.id, s.previous_run_at, s.next_run_at, s.last_error), ',' ORDER BY s.id), ''))
+                  FROM alyx.schedules s)
 )::text";
 
 struct Watching {

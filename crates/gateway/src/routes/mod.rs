@@ -44,7 +44,7 @@ struct Name(&'static str);
 /// Everything that is served.
 pub(crate) fn all(gateway: &Arc<Gateway>) -> Router {
     let mut router = Router::new()
-        .route("/functions/v1/deploy", named("deploy", post(deploy::deploy).fallback(functions::call)))
+        .route("/functions/v1/deploy", named("deploy", post(deploy::deploy)))
         .route("/functions/v1/{*rest}", named("function", any(functions::call)))
         .route("/webhooks/v1/{*path}", named("webhook", post(webhooks::deliver)))
         .route("/openapi.json", named("openapi", get(openapi::document)))

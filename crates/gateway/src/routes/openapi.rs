@@ -140,13 +140,10 @@ impl Function {
                     "required": self.input.is_some(),
                     "content": { "application/json": { "schema": schema } },
                 });
-                operation["parameters"] = json!([{
-                    "name": "Idempotency-Key",
-                    "in": "header",
-                    "required": false,
-                    "description": "A request that is sent again under its key is run once.",
-                    "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9_-]+$" },
-                }]);
+                // In words: a header's value is a text whatever its schema says, which tools that read the schema forget.
+                operation["description"] = json!(
+                    "Under the header Idempotency-Key (1 to 255 visible characters) a request that is sent again is run once."
+                );
             }
         }
         operation
@@ -175,7 +172,8 @@ fn fixed(gateway: &Gateway) -> Map<String, Value> {
     let object = || json!({ "type": "object" });
     let items = || json!({ "$ref": "#/components/schemas/Items" });
     let query = |name: &str, schema: Value| json!({ "name": name, "in": "query", "required": false, "schema": schema });
-    let text = || json!({ "type": "string" });
+    // PostgreSQL's texts have no zero byte.
+    let text = || json!({ "type": "string", "pattern": "^[^\\u0000]*$", "maxLength": 255 });
     let time = || json!({ "type": "string", "format": "date-time" });
     let count = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });
     let in_path = |name: &str, schema: Value| json!({ "name": name, "in": "path", "required": true, "schema": schema });
@@ -208,16 +206,20 @@ fn fixed(gateway: &Gateway) -> Map<String, Value> {
         Some(known) => known.extend(operations.as_object().cloned().unwrap_or_default()),
         None => drop(paths.insert(path.to_owned(), operations)),
     };
-    add("/healthz", open("healthz", "text/plain", text(), None));
+    add("/healthz", open("healthz", "text/plain", json!({ "type": "string" }), None));
     add("/readyz", open("readyz", "application/json", object(), Some(error.clone())));
-    add("/metrics", open("metrics", "application/openmetrics-text", text(), None));
+    add("/metrics", open("metrics", "application/openmetrics-text", json!({ "type": "string" }), None));
     add(
         "/functions/v1/deploy",
         json!({ "post": {
         "operationId": "deploy", "tags": ["functions"], "security": token,
         "requestBody": { "required": true, "content": { "multipart/form-data": { "schema": {
             "type": "object", "required": ["name", "wasm"],
-            "properties": { "name": text(), "wasm": { "type": "string", "format": "binary" }, "manifest": text() },
+            "properties": {
+                "name": { "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$" },
+                "wasm": { "type": "string", "format": "binary" },
+                "manifest": { "type": "string" },
+            },
         } } } },
         "responses": {
             "200": { "description": "The same is deployed already.", "content": { "application/json": { "schema": object() } } },
@@ -257,9 +259,12 @@ fn fixed(gateway: &Gateway) -> Map<String, Value> {
     add("/admin/v1/dead-jobs/{id}/replay", write("post", "replay_job", vec![id()], None));
     add("/admin/v1/schedules", read("schedules", vec![of(), limit()], items()));
     add("/admin/v1/stats", read("stats", vec![of(), query("limit", count(10_000))], items()));
-    add("/admin/v1/stats/minutes", read("minutes", vec![of(), query("since", time())], items()));
+    add(
+        "/admin/v1/stats/minutes",
+        read("minutes", vec![of(), query("since", time()), query("limit", count(50_000))], items()),
+    );
     if gateway.settings.has_page {
-        add("/_admin/functions", open("page", "text/html", text(), None));
+        add("/_admin/functions", open("page", "text/html", json!({ "type": "string" }), None));
     }
     paths
 }
