@@ -159,8 +159,10 @@ export interface HttpEvent {
   readonly query: { readonly [name: string]: any };
   /** Names in lower case. */
   readonly headers: { readonly [name: string]: string };
-  /** As it came. */
+  /** As it came; not there when it is not UTF-8. */
   readonly body: string;
+  /** Instead of `body`, when it is not UTF-8. */
+  readonly body_base64?: string;
 }
 
 export type Env = { readonly get: (name: string) => string | undefined } & { readonly [name: string]: string | undefined };

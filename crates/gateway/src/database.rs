@@ -126,7 +126,7 @@ impl Lease {
         Ok(result)
     }
 
-    /// Marks the connection as one that is in the middle of something until [`Self::is_done`].
+    /// Marks the connection as one that is in the middle of something until [`Open::end`].
     pub(crate) fn begins(&mut self) -> Open<'_> {
         Open { lease: self, is_over: false }
     }
@@ -139,7 +139,8 @@ pub(crate) struct Open<'a> {
 }
 
 impl Open<'_> {
-    pub(crate) fn is_over(mut self) {
+    /// Its end has been seen.
+    pub(crate) fn end(mut self) {
         self.is_over = true;
     }
 }

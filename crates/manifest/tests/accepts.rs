@@ -1,9 +1,9 @@
 //! Manifests that are right: every key of SPEC §4, every default, every spelling of a value.
 
 use alyx_manifest::{
-    Action, Auth, Backoff, Build, DatabaseAccess, DatabaseHook, Hook, HttpHook, Instances, Level, LogPolicy, Manifest,
-    Method, Missed, Mode, Overlap, RateLimit, Retry, RunAs, Runtime, ScheduleHook, Scheme, Shape, Signature,
-    SqlFunction, Timing, Verify, WebhookHook, parse,
+    Action, Auth, Backoff, Build, DatabaseAccess, DatabaseHook, Encoding, Hash, Hook, HttpHook, Instances, Level,
+    LogPolicy, Manifest, Method, Missed, Mode, Overlap, RateLimit, Retry, RunAs, Runtime, ScheduleHook, Scheme, Shape,
+    Signature, SqlFunction, Timing, Verify, WebhookHook, parse,
 };
 use serde_json::json;
 

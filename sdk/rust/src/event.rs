@@ -285,9 +285,12 @@ pub struct HttpRequest {
     /// The headers; names in lower case.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The body, as it came.
+    /// The body, as it came; empty when it is not UTF-8.
     #[serde(default)]
     pub body: String,
+    /// The body in base64, when it is not UTF-8.
+    #[serde(default)]
+    pub body_base64: Option<String>,
 }
 
 impl HttpRequest {

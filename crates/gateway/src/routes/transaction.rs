@@ -85,7 +85,7 @@ async fn run(
             Err(error)
         }
     };
-    open.is_over();
+    open.end();
     ended.map_err(told)
 }
 

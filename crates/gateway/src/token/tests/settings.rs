@@ -9,7 +9,8 @@ use super::fixtures::{
     CERTIFICATE, ED_PRIVATE, ED_PUBLIC, K256_PUBLIC, P521_PUBLIC, RSA_PRIVATE, RSA_PUBLIC, RSA_SMALL_PUBLIC,
 };
 use super::signer::{NOW_S, SECRET, Scratch, payload, sign, verifier, with_secret};
-use crate::token::{ConfigError, Refused, TokenSettings, Verifier};
+use crate::token::settings::ConfigError;
+use crate::token::{Refused, TokenSettings, Verifier};
 
 async fn wrong(settings: TokenSettings) -> String {
     match Verifier::new(settings).await {
