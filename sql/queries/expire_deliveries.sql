@@ -1,7 +1,7 @@
--- A bounded number at a time, and none that somebody is writing.
+-- A bounded number at a time, more than can come in a minute, and none that somebody is writing.
 DELETE FROM alyx._delivery d
 WHERE d.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(
     SELECT e.ctid FROM alyx._delivery e
     WHERE e.received_at OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '7 days'::pg_catalog.interval)
-    LIMIT 10000
+    LIMIT 100000
     FOR UPDATE SKIP LOCKED))

@@ -155,6 +155,10 @@ pub fn request(function: &Rc<Function>, id: InvocationId, request: &Request<'_>)
     })
 }
 
+/// Most headers of a response, and most bytes of all of them.
+const MOST_HEADERS: usize = 100;
+const MOST_HEADER_BYTES: usize = 64 << 10;
+
 /// An outcome that says more than its body.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,7 +199,8 @@ impl Response {
         };
         let status = u16::try_from(envelope.status).ok().filter(|status| (200..=599).contains(status));
         let status = status.ok_or_else(|| wrong(format!("Its status is {}, not 200 to 599.", envelope.status)))?;
-        let mut headers = Vec::new();
+        let mut headers: Vec<(String, String)> = Vec::new();
+        let mut header_bytes = 0;
         for (name, values) in envelope.headers {
             let values = match values {
                 Values::One(value) => vec![value],
@@ -204,6 +209,12 @@ impl Response {
             for value in values {
                 if !is_token(&name) || value.bytes().any(|b| (b < b' ' && b != b'\t') || b == 0x7f) {
                     return Err(wrong(format!("Its header {} is none.", serde_json::json!(name))));
+                }
+                header_bytes += name.len() + value.len();
+                if headers.len() == MOST_HEADERS || header_bytes > MOST_HEADER_BYTES {
+                    return Err(wrong(format!(
+                        "It has more than {MOST_HEADERS} headers, or {MOST_HEADER_BYTES} bytes of them."
+                    )));
                 }
                 headers.push((name.to_ascii_lowercase(), value));
             }

@@ -11,6 +11,7 @@ pub mod call;
 mod catch;
 pub mod child;
 pub mod clock;
+mod confine;
 mod datum;
 mod encoding;
 pub mod entry;
@@ -37,6 +38,7 @@ pub mod zone;
 
 pub use call::{Call, Reply, Scalar, TypeId, current_role, quote_identifier};
 pub use catch::{can_open_subtransaction, subtransaction};
+pub use confine::confine;
 pub use datum::FromJson;
 pub use encoding::storable;
 pub use error::{PgError, RetryAdvice, SqlState};

@@ -189,6 +189,7 @@ unsafe extern "C-unwind" {
     pub(super) fn DropAllPreparedStatements();
     pub(super) fn ResetSequenceCaches();
     pub(super) fn LockReleaseAll(method: u16, all_locks: bool);
+    pub(super) fn ResetTempTableNamespace();
     // bgworker.c, latch.c, signals
     pub(super) fn BackgroundWorkerInitializeConnection(database: *const c_char, role: *const c_char, flags: u32);
     pub(super) fn BackgroundWorkerInitializeConnectionByOid(database: Oid, role: Oid, flags: u32);

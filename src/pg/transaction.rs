@@ -136,7 +136,10 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _argu
     let end = match event {
         // Deferred triggers have fired; their rows are the last to be written, and may still fail.
         // SAFETY: an ERROR may leave this event by longjmp.
-        Event::XACT_EVENT_PRE_COMMIT | Event::XACT_EVENT_PRE_PREPARE => return unsafe { end_statement() },
+        Event::XACT_EVENT_PRE_COMMIT | Event::XACT_EVENT_PRE_PREPARE => unsafe {
+            end_statement();
+            return super::confine::before_commit();
+        },
         Event::XACT_EVENT_COMMIT => End::Committed,
         Event::XACT_EVENT_ABORT => End::Aborted,
         Event::XACT_EVENT_PREPARE => End::Prepared,

@@ -316,3 +316,25 @@ hooks: [{type: http, methods: [GET, POST], auth: none}]\n",
     assert!(many.text().contains("yes"), "{}", many.text());
     gateway.get("/functions/v1/typed?n=five").send().is(400);
 }
+
+#[test]
+fn a_functions_own_words_about_its_own_tokens_are_passed_on() {
+    let mut house = House::new("gw_own401");
+    house.deploy_guest_as("open", "answer", "hooks: [{type: http, auth: none}]\n");
+    house.answers("RAISE EXCEPTION 'wrong API key' USING ERRCODE = 'PT401';");
+    let gateway = house.serve(&[]);
+    let refused = gateway.post("/functions/v1/open").token("a key of its own").send().is(401);
+    assert_eq!(refused.json()["error"]["message"], "wrong API key");
+}
+
+#[test]
+fn too_many_headers_are_an_error_before_the_commit() {
+    let mut house = House::new("gw_manyheaders");
+    house.answers(
+        "INSERT INTO effects (event) VALUES (event);
+         RETURN jsonb_build_object('status', 200, 'headers', (SELECT jsonb_object_agg('x-' || n, 'a') FROM generate_series(1, 30000) n));",
+    );
+    let gateway = house.serve(&[]);
+    gateway.post("/functions/v1/answer").token(&house.token()).send().is(500);
+    assert_eq!(house.value("SELECT count(*) FROM effects"), "0");
+}

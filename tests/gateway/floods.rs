@@ -227,3 +227,22 @@ fn replies_that_are_not_read_keep_new_requests_out_for_a_while() {
     wait_until("those who do not read are let go", || ask(1).send().status == 200);
     drop(held);
 }
+
+#[test]
+fn those_who_say_nothing_are_let_go() {
+    let house = House::new("gw_silent");
+    let gateway = house.serve(&["--header-timeout", "1s", "--max-clients", "4"]);
+    for first in [&b""[..], b"PRI * HTT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
+        let silent: Vec<_> = (0..4)
+            .map(|_| {
+                let mut stream = connect(gateway.address);
+                stream.write_all(first).unwrap();
+                stream
+            })
+            .collect();
+        let began = Instant::now();
+        gateway.get("/healthz").send().is(200);
+        assert!(began.elapsed() < Duration::from_secs(5), "{first:?}: {:?}", began.elapsed());
+        drop(silent);
+    }
+}

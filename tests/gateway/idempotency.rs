@@ -86,3 +86,18 @@ fn a_reply_that_is_too_large_to_keep_is_an_error() {
     assert_eq!(request.header("idempotency-key", "k").send().is(413).code(), "54000");
     assert_eq!(house.value("SELECT count(*) FROM effects"), "1", "and nothing has happened");
 }
+
+#[test]
+fn strangers_do_not_share_replies() {
+    let mut house = counting("gw_strangers");
+    house.deploy_guest_as("open", "answer", "hooks: [{type: http, auth: none}]\n");
+    let gateway = house.serve(&[]);
+    let ask = |cookie: &str| {
+        let request = gateway.post("/functions/v1/open").header("idempotency-key", "1").header("cookie", cookie);
+        request.send().is(201).json()
+    };
+    assert_eq!(
+        (ask("session=a"), ask("session=b"), ask("session=a")),
+        (json!({"n": 1}), json!({"n": 2}), json!({"n": 1}))
+    );
+}

@@ -83,6 +83,14 @@ fn reads_go_to_a_replica_and_everything_to_whoever_is_the_primary() {
     let post = || gateway.post("/functions/v1/answer").token(&house.token()).send();
     assert_eq!(get().is(200).json(), json!(true), "a GET is answered by the replica");
     assert_eq!(post().is(200).json(), json!(false), "a POST by the primary");
+    // What a function says on the replica is an answer, and not asked again elsewhere.
+    house.answers("RAISE EXCEPTION 'not now' USING ERRCODE = 'PT503', DETAIL = CASE WHEN pg_is_in_recovery() THEN 'replica' ELSE 'primary' END;");
+    wait_until("the replica has it", || {
+        let answer = get();
+        answer.status == 503 && answer.json()["error"]["detail"] == "replica"
+    });
+    house.answers("RETURN to_jsonb(pg_is_in_recovery());");
+    wait_until("the replica has that", || get().status == 200);
     // Without a replica the primary answers.
     replica.stop("fast");
     assert_eq!(get().is(200).json(), json!(false));

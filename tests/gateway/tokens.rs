@@ -93,6 +93,66 @@ fn a_guest_cannot_become_somebody_else() {
     }
 }
 
+/// A deferred trigger that does this, set off by the statements of `answer`.
+fn deferred(statement: &str) -> String {
+    format!(
+        "CREATE TEMP TABLE t (i int);
+         CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql AS $f$BEGIN {statement}; RETURN NULL; END$f$;
+         CREATE CONSTRAINT TRIGGER c AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION pg_temp.f();
+         INSERT INTO t VALUES (1); RETURN to_jsonb(current_user);"
+    )
+}
+
+#[test]
+fn nor_can_what_it_leaves_for_the_commit() {
+    let mut house = House::new("gw_deferred");
+    let other = house.role("other");
+    let authenticator = house.authenticator.clone();
+    house.run(&format!("GRANT {other} TO {authenticator}"));
+    let gateway = house.serve(&["--pool-size", "1"]);
+    for statement in [
+        format!("EXECUTE 'SET ROLE {other}'"),
+        format!("EXECUTE 'SET LOCAL ROLE {other}'"),
+        format!("PERFORM set_config('role', '{other}', false)"),
+        "EXECUTE 'RESET ROLE'".to_owned(),
+        format!("EXECUTE 'SET SESSION AUTHORIZATION {other}'"),
+    ] {
+        house.answers(&deferred(&statement));
+        let answer = gateway.post("/functions/v1/answer").token(&house.token()).send();
+        assert!(answer.status >= 400, "{statement}: {}", answer.text());
+    }
+    house.answers(&deferred("RAISE NOTICE 'harmless'"));
+    assert_eq!(gateway.post("/functions/v1/answer").token(&house.token()).send().is(200).json(), json!(house.user));
+}
+
+#[test]
+fn nothing_is_left_in_the_connection_for_the_next() {
+    let mut house = House::new("gw_leftovers");
+    let gateway = house.serve(&["--pool-size", "1"]);
+    let token = house.token();
+    let first =
+        deferred("PERFORM set_config('search_path', 'pg_temp, public', false), set_config('my.setting', 'x', false)");
+    house.answers(&format!(
+        "PERFORM pg_advisory_lock(42); EXECUTE 'PREPARE p AS SELECT 1'; CREATE TEMP TABLE notes (i int); {first}"
+    ));
+    gateway.post("/functions/v1/answer").token(&token).send().is(200);
+    assert_eq!(house.value("SELECT pg_try_advisory_xact_lock(42)"), "t", "a lock is left");
+    house.answers(
+        "RETURN jsonb_build_object('temporary', (SELECT count(*) FROM pg_class WHERE relname IN ('t', 'notes') AND relpersistence = 't'),
+             'prepared', (SELECT count(*) FROM pg_prepared_statements), 'path', current_setting('search_path'),
+             'setting', COALESCE(current_setting('my.setting', true), ''), 'claims', current_setting('request.jwt.claims')::json ->> 'sub');",
+    );
+    let other = house.token_with(&json!({"sub": "u2"}));
+    let seen = gateway.post("/functions/v1/answer").token(&other).send().is(200).json();
+    let wanted = json!({"temporary": 0, "prepared": 0, "path": "\"$user\", public", "setting": "", "claims": "u2"});
+    assert_eq!(seen, wanted);
+    // Also after a failure.
+    house.answers("PERFORM pg_advisory_lock(43); RAISE EXCEPTION 'no';");
+    gateway.post("/functions/v1/answer").token(&token).send().is(400);
+    assert_eq!(house.value("SELECT pg_try_advisory_xact_lock(43)"), "t", "a lock is left");
+}
+
 #[test]
 fn without_an_anonymous_role_a_token_is_needed() {
     let house = House::new("gw_anon");
@@ -110,7 +170,7 @@ fn without_an_anonymous_role_a_token_is_needed() {
 
 #[test]
 fn audience_issuer_and_another_claim_for_the_role() {
-    let house = House::new("gw_claims");
+    let mut house = House::new("gw_claims");
     let gateway =
         house.serve(&["--jwt-audience", "app", "--jwt-issuer", "https://id", "--jwt-role-claim", ".app.roles[0]"]);
     let ask = |claims: serde_json::Value| {
@@ -119,6 +179,14 @@ fn audience_issuer_and_another_claim_for_the_role() {
     };
     let exp = now() + 60;
     let app = json!({"roles": [house.user]});
+    // Policies see the role that was taken, whatever else the token says.
+    house.answers("RETURN current_setting('request.jwt.claims')::jsonb -> 'role';");
+    let token = sign(
+        &json!({"alg": "HS256"}),
+        &json!({"aud": "app", "iss": "https://id", "exp": exp, "app": app, "role": "root"}),
+        SECRET,
+    );
+    assert_eq!(gateway.post("/functions/v1/answer").token(&token).send().is(200).json(), json!(house.user));
     assert_eq!(ask(json!({"aud": ["x", "app"], "iss": "https://id", "exp": exp, "app": app})), 200);
     assert_eq!(ask(json!({"aud": "other", "iss": "https://id", "exp": exp, "app": app})), 401);
     assert_eq!(ask(json!({"iss": "https://id", "exp": exp, "app": app})), 401);

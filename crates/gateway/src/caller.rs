@@ -2,7 +2,6 @@
 
 use http::{HeaderMap, header};
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::gateway::Gateway;
@@ -49,7 +48,7 @@ impl Caller {
         match gateway.tokens.verify(token).await {
             Ok(Claims { json, role, subject, .. }) => Ok(Self {
                 token: State::Valid,
-                claims: RawValue::from_string(with_role(json, role.as_deref())).ok(),
+                claims: RawValue::from_string(json).ok(),
                 role,
                 anonymous: gateway.settings.anonymous_role.clone(),
                 subject,
@@ -88,18 +87,6 @@ impl Caller {
     /// What is wrong with the token.
     pub(crate) fn problem(&self) -> Option<Problem> {
         self.refused.as_ref().map(Problem::refused)
-    }
-}
-
-/// The claims, with the role where it stands elsewhere in them: policies look for it at the top, as in PostgREST.
-fn with_role(json: String, role: Option<&str>) -> String {
-    let claims = serde_json::from_str::<serde_json::Map<String, Value>>(&json);
-    match (claims, role) {
-        (Ok(mut claims), Some(role)) if !claims.contains_key("role") => {
-            claims.insert("role".to_owned(), Value::String(role.to_owned()));
-            Value::Object(claims).to_string()
-        }
-        _ => json,
     }
 }
 

@@ -66,7 +66,7 @@ impl Database {
         let place = self.queue.enter().await?;
         let client = self.pool.get().await.map_err(|error| {
             tracing::warn!(database = self.name, error = %chain(&error), "no connection");
-            Problem::busy("the database cannot be reached")
+            Problem::unreachable("the database cannot be reached")
         })?;
         Ok(Lease { held: Some((client, place)), tls: self.tls.clone(), is_busy: false })
     }

@@ -17,6 +17,8 @@ pub(crate) struct Problem {
     message: String,
     extra: Vec<(&'static str, String)>,
     headers: Vec<(header::HeaderName, HeaderValue)>,
+    /// There is no connection, or it was lost.
+    is_unreachable: bool,
 }
 
 pub(crate) type Result<T, E = Problem> = std::result::Result<T, E>;
@@ -25,7 +27,14 @@ impl Problem {
     /// One of the gateway's own: the code is `PT` and the status, as PostgREST writes it.
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         let code = format!("PT{}", status.as_u16());
-        let mut problem = Self { status, code, message: message.into(), extra: Vec::new(), headers: Vec::new() };
+        let mut problem = Self {
+            status,
+            code,
+            message: message.into(),
+            extra: Vec::new(),
+            headers: Vec::new(),
+            is_unreachable: false,
+        };
         problem.advise();
         problem
     }
@@ -40,6 +49,21 @@ impl Problem {
 
     pub(crate) fn busy(message: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// A database that is not there.
+    pub(crate) fn unreachable(message: impl Into<String>) -> Self {
+        Self { is_unreachable: true, ..Self::busy(message) }
+    }
+
+    /// Whether another database might be asked instead.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.is_unreachable
+    }
+
+    /// Whether this is what the database said.
+    pub(crate) fn is(&self, code: &str, message: &str) -> bool {
+        self.code == code && self.message == message
     }
 
     /// A token that proves nothing.
@@ -61,7 +85,7 @@ impl Problem {
             Some(error) => Self::of_sqlstate(error, is_anonymous),
             None => {
                 tracing::warn!(error = %chain(error), "the database does not answer");
-                Self::busy("the database does not answer")
+                Self::unreachable("the database does not answer")
             }
         }
     }
@@ -78,6 +102,7 @@ impl Problem {
             message: error.message().to_owned(),
             extra: Vec::new(),
             headers: Vec::new(),
+            is_unreachable: code.starts_with("57P"),
         };
         let texts = [
             ("detail", error.detail()),
@@ -120,10 +145,6 @@ impl Problem {
 
     pub(crate) fn status(&self) -> StatusCode {
         self.status
-    }
-
-    pub(crate) fn code(&self) -> &str {
-        &self.code
     }
 }
 

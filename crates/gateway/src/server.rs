@@ -1,6 +1,7 @@
 //! Sockets: how many clients, how long they may take, how the gateway ends.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
@@ -122,7 +123,10 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     header_timeout: Duration,
     write_timeout: Duration,
 ) {
+    let has_asked = Arc::new(Notify::new());
+    let asked = Arc::clone(&has_asked);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        asked.notify_one();
         request.extensions_mut().insert(Peer(peer));
         router.clone().oneshot(request.map(axum::body::Body::new))
     });
@@ -144,7 +148,21 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(write_timeout));
     let connection = builder.serve_connection(TokioIo::new(Box::pin(stream)), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    let mut connection = pin!(watcher.watch(connection));
+    // Before it is known which HTTP a client speaks, nothing else measures its time; HTTP/2 has no measure at all.
+    let ended = tokio::select! {
+        ended = &mut connection => Some(ended),
+        () = has_asked.notified() => None,
+        () = tokio::time::sleep(header_timeout) => {
+            tracing::debug!(%peer, "a client has asked for nothing in time");
+            return;
+        }
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => connection.await,
+    };
+    if let Err(error) = ended {
         tracing::debug!(%peer, error = %error, "a connection has ended");
     }
 }

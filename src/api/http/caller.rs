@@ -11,7 +11,7 @@ use super::{Message, parse};
 use crate::catalog::Function;
 use crate::error::Error;
 use crate::pg::session::set_local;
-use crate::pg::{Call, PgError, Reply};
+use crate::pg::{Call, PgError, Reply, confine};
 
 /// What the gateway knows of the request's token.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -56,20 +56,20 @@ impl Caller<'_> {
             let why = if is_known { "the token names no role" } else { "a token is needed" };
             return Err(Error::NotSignedIn { why }.into());
         };
-        set_local("request.method", &message.method)?;
-        set_local("request.path", &message.path)?;
-        set_local("request.headers", message.headers.get())?;
-        set_local("request.cookies", &cookies(message.headers))?;
-        let claims = match self.claims.filter(|_| is_known) {
-            Some(claims) => Cow::Borrowed(claims.get()),
-            None => Cow::Owned(serde_json::json!({ "role": role }).to_string()),
-        };
-        set_local("request.jwt.claims", &claims)?;
-        take(role)?;
-        match is_safe(&message.method) {
-            true => set_local("transaction_read_only", "on"),
-            false => Ok(()),
-        }
+        let claims = self.claims.filter(|_| is_known).map_or("{}", RawValue::get);
+        let claims = with_role(claims, role);
+        confine(|| {
+            set_local("request.method", &message.method)?;
+            set_local("request.path", &message.path)?;
+            set_local("request.headers", message.headers.get())?;
+            set_local("request.cookies", &cookies(message.headers))?;
+            set_local("request.jwt.claims", &claims)?;
+            take(role)?;
+            match is_safe(&message.method) {
+                true => set_local("transaction_read_only", "on"),
+                false => Ok(()),
+            }
+        })
     }
 
     /// Whether it is known who asks.
@@ -88,6 +88,13 @@ impl Caller<'_> {
         let claims = claims.and_then(|claims| serde_json::from_str::<Claims<'_>>(claims.get()).ok());
         claims.and_then(|claims| claims.sub).map(|sub| sub.get().to_owned()).unwrap_or_default()
     }
+}
+
+/// The claims with the role that was taken: policies look for it there, as in PostgREST, whatever else the token says.
+fn with_role(claims: &str, role: &str) -> String {
+    let mut claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(claims).unwrap_or_default();
+    claims.insert("role".to_owned(), role.into());
+    serde_json::Value::Object(claims).to_string()
 }
 
 /// Methods that change nothing (RFC 9110 §9.2.1).

@@ -4,6 +4,9 @@
 //! again. A request that comes while the first one runs is told so (it could wait, but then a caller could fill the
 //! server's connections with requests that wait).
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::Message;
@@ -57,7 +60,9 @@ impl Key {
             );
         }
         let role = current_role().oid().to_string();
-        let key = hash(&[role.as_bytes(), caller.subject().as_bytes(), key.as_bytes()]);
+        // Strangers may be known to the function by what the gateway passes on.
+        let own = credentials(message.headers);
+        let key = hash(&[role.as_bytes(), caller.subject().as_bytes(), own.as_bytes(), key.as_bytes()]);
         let fingerprint = hash(&[
             message.method.as_bytes(),
             route.unwrap_or_default().as_bytes(),
@@ -104,6 +109,13 @@ impl Key {
         ];
         as_owner(|| spi::query_kept(sql, &params)).map(drop)
     }
+}
+
+/// The headers by which a function may know its caller.
+fn credentials(headers: &RawValue) -> String {
+    let headers: BTreeMap<String, String> = serde_json::from_str(headers.get()).unwrap_or_default();
+    let own = ["authorization", "cookie"].map(|name| headers.get(name).map_or("", String::as_str));
+    own.join("\n")
 }
 
 /// SHA-256 of parts, each with its length, so that no two lists have one text.

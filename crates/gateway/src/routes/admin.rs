@@ -135,8 +135,9 @@ pub(super) async fn functions(State(gateway): Shared, parts: Parts) -> Reply {
 }
 
 pub(super) async fn versions(State(gateway): Shared, Path(name): Path<String>, parts: Parts) -> Reply {
+    ask(&gateway, &parts, "SELECT alyx._owned($1)", &[text(&name)]).await?;
     let sql = "SELECT v.version, v.is_current, v.sha256, v.export, v.manifest, v.deployed_by::text, v.deployed_at
-               FROM alyx.versions v WHERE v.function = alyx._owned($1) ORDER BY v.version DESC LIMIT 500";
+               FROM alyx.versions v WHERE v.function = $1 ORDER BY v.version DESC LIMIT 500";
     list(&gateway, &parts, sql, &[text(&name)]).await
 }
 
@@ -307,7 +308,7 @@ pub(super) async fn jobs(State(gateway): Shared, parts: Parts) -> Reply {
     let filter = Filter::of(&parts)?;
     let limit = filter.limit(50, 500)?;
     let sql = "SELECT j.id, j.function, j.source, j.status, j.priority, j.attempt, j.crashes, j.run_at, j.ordering_key,
-                      j.dedupe_key, j.role::text, j.input, j.enqueued_at, j.started_at, j.last_error, j.schedule
+                      j.dedupe_key, j.role::text, CASE WHEN pg_catalog.length(j.input::text) > 16384 THEN pg_catalog.to_jsonb(pg_catalog.left(j.input::text, 16384) || ' [cut]') ELSE j.input END AS input, j.enqueued_at, j.started_at, j.last_error, j.schedule
                FROM alyx.jobs j
                WHERE ($1 IS NULL OR j.function = $1) AND ($2 IS NULL OR j.status = $2)
                ORDER BY j.run_at, j.id LIMIT $3";
@@ -317,7 +318,7 @@ pub(super) async fn jobs(State(gateway): Shared, parts: Parts) -> Reply {
 pub(super) async fn dead_jobs(State(gateway): Shared, parts: Parts) -> Reply {
     let filter = Filter::of(&parts)?;
     let limit = filter.limit(50, 500)?;
-    let sql = "SELECT d.id, d.function, d.source, d.reason, d.attempt, d.crashes, d.role::text, d.input, d.sqlstate,
+    let sql = "SELECT d.id, d.function, d.source, d.reason, d.attempt, d.crashes, d.role::text, CASE WHEN pg_catalog.length(d.input::text) > 16384 THEN pg_catalog.to_jsonb(pg_catalog.left(d.input::text, 16384) || ' [cut]') ELSE d.input END AS input, d.sqlstate,
                       d.last_error, d.errors, d.enqueued_at, d.died_at
                FROM alyx.dead_jobs d
                WHERE ($1 IS NULL OR d.function = $1) AND ($2 IS NULL OR d.died_at < $2::timestamptz)

@@ -67,8 +67,9 @@ pub(super) async fn call(
         && let Some(replica) = &gateway.replica
     {
         match run(&gateway, replica, &asked, &body, &caller).await {
-            // Nothing was written, so the primary may be asked instead of a replica that has gone.
-            Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            // A replica that cannot be reached, or has gone: nothing was written, so the primary may be asked. One that says
+            // no, or has too much to do, is not passed by.
+            Err(problem) if problem.is_unreachable() => {
                 tracing::warn!("the replica did not answer; the primary is asked");
             }
             result => return result,
@@ -87,8 +88,9 @@ async fn run(gateway: &Gateway, database: &Database, asked: &str, body: &Whole, 
         .map_err(|_| Problem::new(StatusCode::GATEWAY_TIMEOUT, "the function took too long"))??;
     let rows = rows.map_err(|error| {
         let problem = Problem::of_database(&error, !caller.is_known());
-        // What is wrong with a token is said only where one was needed.
-        let is_about_token = problem.status() == StatusCode::UNAUTHORIZED && problem.code().starts_with("PT");
+        // What is wrong with a token is said only where one was needed (src/error.rs, NotSignedIn); a function's own 401
+        // is its own.
+        let is_about_token = problem.is("PT401", "the token is not valid");
         caller.problem().filter(|_| is_about_token).unwrap_or(problem)
     })?;
     let frame = rows.first().and_then(|row| row.try_get::<_, &[u8]>(0).ok());
@@ -113,19 +115,20 @@ fn place(path: &str) -> Option<(&str, Option<&str>)> {
     let is_route = |route: &str| {
         route.len() <= 200 && route.split('/').all(|part| !matches!(part, "" | "." | "..") && is_plain(part))
     };
-    let is_good = (1..=63).contains(&name.len()) && is_plain(name) && route.is_none_or(is_route);
+    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    let is_good = (1..=63).contains(&name.len()) && name.bytes().all(is_name) && route.is_none_or(is_route);
     is_good.then_some((name, route))
 }
 
 /// Whom requests are counted for: who the token says it is, else where it comes from.
-fn client(caller: &Caller, parts: &Parts) -> String {
-    match &caller.subject {
-        Some(subject) => format!("sub:{subject}"),
-        None => parts
-            .extensions
-            .get::<crate::server::Peer>()
-            .map_or_else(|| "unknown".to_owned(), |peer| format!("ip:{}", peer.0.ip())),
-    }
+pub(super) fn client(caller: &Caller, parts: &Parts) -> String {
+    caller.subject.as_ref().map_or_else(|| address(parts), |subject| format!("sub:{subject}"))
+}
+
+/// Where a request comes from.
+pub(super) fn address(parts: &Parts) -> String {
+    let peer = parts.extensions.get::<crate::server::Peer>();
+    peer.map_or_else(|| "unknown".to_owned(), |peer| format!("ip:{}", peer.0.ip()))
 }
 
 fn idempotency_key(parts: &Parts) -> Result<Option<&str>> {
@@ -139,7 +142,7 @@ fn idempotency_key(parts: &Parts) -> Result<Option<&str>> {
 }
 
 /// Headers that belong to the connection, or that the gateway writes itself.
-const NOT_THE_FUNCTIONS: [HeaderName; 10] = [
+const NOT_THE_FUNCTIONS: [HeaderName; 9] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::TRANSFER_ENCODING,
@@ -147,7 +150,6 @@ const NOT_THE_FUNCTIONS: [HeaderName; 10] = [
     header::TE,
     header::TRAILER,
     header::PROXY_AUTHENTICATE,
-    header::CONTENT_ENCODING,
     HeaderName::from_static("keep-alive"),
     X_INVOCATION_ID,
 ];
@@ -167,7 +169,7 @@ fn reply(gateway: &Gateway, frame: &[u8]) -> Option<Response> {
     for (name, value) in &head.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         if !NOT_THE_FUNCTIONS.contains(&name) {
-            headers.append(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+            headers.try_append(name, HeaderValue::from_bytes(value.as_bytes()).ok()?).ok()?;
         }
     }
     headers.insert(X_INVOCATION_ID, HeaderValue::from_str(&head.id).ok()?);

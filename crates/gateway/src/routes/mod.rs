@@ -146,6 +146,10 @@ async fn around(State(gateway): State<Arc<Gateway>>, mut request: Request, next:
     {
         headers.insert(X_INVOCATION_ID, id);
     }
+    if name != "function" && name != "page" {
+        // Answers to one role are not another's.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     response
 }

@@ -89,7 +89,7 @@ fn components() -> Value {
         },
         "responses": {
             "Error": {
-                "description": "It did not come to pass, and nothing was changed.",
+                "description": "It did not come to pass. But for 504 and lost connections nothing was changed.",
                 "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
             },
         },

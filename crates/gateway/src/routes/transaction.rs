@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::functions::client;
 use crate::caller::Caller;
 use crate::database::{Database, Lease};
 use crate::gateway::Gateway;
@@ -53,6 +54,7 @@ pub(super) async fn ask_as(
     sql: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>> {
+    let _visit = gateway.clients.enter(|| client(caller, parts))?;
     let message = Message::of(parts, caller.is_known());
     let assumed = serde_json::to_string(&Assumed { caller, message: &message })
         .map_err(|error| Problem::bad_request(error.to_string()))?;

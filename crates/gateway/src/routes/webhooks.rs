@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{Json as AsJson, Type};
 
 use super::X_INVOCATION_ID;
+use super::functions::address;
 use super::transaction::{Parameter, text};
 use crate::gateway::Gateway;
 use crate::message::{Message, read};
@@ -42,6 +43,7 @@ pub(super) async fn deliver(State(gateway): State<Arc<Gateway>>, request: Reques
     if !(1..=200).contains(&route.len()) || !route.bytes().all(is_plain) {
         return Err(Problem::not_found(parts.uri.path()));
     }
+    let _visit = gateway.clients.enter(|| address(&parts))?;
     let body = read(&gateway, &parts, body, gateway.settings.max_body).await?;
     let fields = parts.headers.iter();
     let fields = fields.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()));

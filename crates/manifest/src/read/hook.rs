@@ -156,12 +156,13 @@ fn webhook(mut fields: Fields) -> Result<WebhookHook, ManifestError> {
 fn verify(mut fields: Fields) -> Result<Verify, ManifestError> {
     const OF_HMAC: &[&str] = &["header", "algorithm", "encoding", "prefix", "timestamp_header", "id_header"];
     const SECRET_RULE: &str = "must be the name of a secret";
+    let usual = ["scheme", "secret", "tolerance"];
+    // A misspelt key is told as such before it is missed.
+    fields.check_keys(&[&usual[..], OF_HMAC].concat(), |_| None)?;
     let scheme = fields.need("scheme")?.choice(SCHEMES)?;
-    let mut keys = vec!["scheme", "secret", "tolerance"];
-    if scheme == Scheme::Hmac {
-        keys.extend(OF_HMAC);
+    if scheme != Scheme::Hmac {
+        fields.check_keys(&usual, |_| None)?;
     }
-    fields.check_keys(&keys, |_| None)?;
     let secret = fields.need("secret")?;
     let none = secret.error("must name at least one secret");
     let secrets = Field::distinct(secret.one_or_more()?, |field| field.text_like(names::is_variable, SECRET_RULE))?;
