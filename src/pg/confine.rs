@@ -11,11 +11,8 @@ use std::cell::Cell;
 use pgrx::pg_sys;
 
 use super::error::SqlState;
-use super::transaction;
 use super::{PgError, raw};
-
-/// lock.h: advisory locks.
-const USER_LOCKMETHOD: u16 = 2;
+use super::{session, transaction};
 
 thread_local! {
     // The nesting level of settings that the transaction was confined at.
@@ -28,10 +25,11 @@ thread_local! {
 /// Confines the rest of the transaction to the role that `take` sets.
 ///
 /// # Errors
-/// 25001 when it is confined already, or what `take` fails with.
+/// 25001 when it is confined already or a subtransaction is open, whose end would end the confinement; or what `take` fails
+/// with.
 pub fn confine(take: impl FnOnce() -> Result<(), PgError>) -> Result<(), PgError> {
-    if LEVEL.get().is_some() {
-        return Err(PgError::new(SqlState::new(b"25001"), "this transaction has a role already"));
+    if LEVEL.get().is_some() || transaction::nesting_level() > 1 {
+        return Err(PgError::new(SqlState::new(b"25001"), "this transaction has a role already, or a savepoint"));
     }
     if !IS_INSTALLED.replace(true) {
         transaction::at_end(|_| end());
@@ -79,9 +77,6 @@ fn end() {
     if !IS_ENDING.replace(false) && !was_confined {
         return;
     }
-    // SAFETY: what DISCARD ALL calls; neither looks into a catalog nor raises.
-    unsafe {
-        raw::LockReleaseAll(USER_LOCKMETHOD, true);
-        raw::DropAllPreparedStatements();
-    }
+    // SAFETY: a transaction is at its end.
+    unsafe { session::let_go() };
 }

@@ -74,8 +74,7 @@ pub fn clean_up() -> Result<bool, PgError> {
         catch(|| {
             raw::PortalHashTableDeleteAll();
             raw::ResetAllOptions();
-            raw::DropAllPreparedStatements();
-            raw::LockReleaseAll(USER_LOCKMETHOD, true);
+            let_go();
             raw::ResetSequenceCaches();
         })?;
         pg_sys::GetTempNamespaceState(&mut temporary, &mut toast);
@@ -83,8 +82,19 @@ pub fn clean_up() -> Result<bool, PgError> {
     Ok(temporary == pg_sys::InvalidOid)
 }
 
-/// lock.h: advisory locks.
-const USER_LOCKMETHOD: u16 = 2;
+/// Ends what a session holds beyond its transactions: prepared statements and advisory locks.
+///
+/// # Safety
+/// At the end of a transaction, or between two. It looks into no catalog and raises nothing.
+pub(super) unsafe fn let_go() {
+    /// lock.h: advisory locks.
+    const USER_LOCKMETHOD: u16 = 2;
+    // SAFETY: the caller's contract; what DISCARD ALL calls (discard.c).
+    unsafe {
+        raw::DropAllPreparedStatements();
+        raw::LockReleaseAll(USER_LOCKMETHOD, true);
+    }
+}
 
 /// A random number from 0 to 1, good for spreading things.
 pub fn random() -> f64 {

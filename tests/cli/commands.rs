@@ -1,6 +1,7 @@
 //! The other commands, each against the real thing.
 
-use crate::house::{Workshop, answering, binary, ran, url_on};
+use crate::house::{Workshop, answering, ran};
+use alyx_tests::command_line;
 use alyx_tests::{Cluster, Db, guest, wait_until};
 use serde_json::json;
 use std::fs;
@@ -49,7 +50,7 @@ fn the_template_in_rust_works_from_an_empty_folder_to_a_row() {
     let toolchains = std::env::var_os("ALYX_TOOLCHAINS").map_or_else(|| root.join("target/toolchains"), PathBuf::from);
     symlink(toolchains.join("rust/target"), shop.dir.join("make-slug/target")).unwrap();
     let mut build = Command::new(root.join("xtask/with-rust-guest"));
-    build.arg(binary()).args(["build", "make-slug"]).current_dir(&shop.dir).env("CARGO_NET_OFFLINE", "true");
+    build.arg(command_line()).args(["build", "make-slug"]).current_dir(&shop.dir).env("CARGO_NET_OFFLINE", "true");
     ran(&mut build).ok();
     shop.run(&["deploy", "make-slug"]).ok();
     assert_eq!(
@@ -205,7 +206,7 @@ fn the_address_may_stand_in_a_file_or_be_an_option() {
     let shop = Workshop::new("address", None);
     shop.write(".env", format!("DATABASE_URL=\"{}\"\n", crate::house::url(&db)));
     shop.run(&["functions"]).ok();
-    let other = url_on(db.server(), "no_such_database", "postgres");
+    let other = db.server().url("no_such_database", "postgres");
     shop.run(&["functions", "--database-url", &other]).says(4, &["no_such_database", "[3D000]"]);
     let mut command = shop.command(&["functions"]);
     ran(command.env("DATABASE_URL", &other)).says(4, &["no_such_database"]);

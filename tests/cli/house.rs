@@ -1,10 +1,10 @@
 //! A folder to work in, and the binary.
 
-use alyx_tests::{Db, Server, assemble};
+use alyx_tests::{Db, assemble, command_line};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -44,18 +44,7 @@ impl Ran {
 }
 
 pub fn url(db: &Db) -> String {
-    url_on(db.server(), db.name(), "postgres")
-}
-
-pub fn url_on(server: &Server, database: &str, role: &str) -> String {
-    format!("host={} port={} user={role} dbname={database}", server.host.display(), server.port)
-}
-
-pub fn binary() -> PathBuf {
-    match std::env::var_os("ALYX_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/alyx"),
-    }
+    db.server().url(db.name(), "postgres")
 }
 
 impl Workshop {
@@ -83,7 +72,7 @@ impl Workshop {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(command_line());
         command.args(args).current_dir(&self.dir).env_remove("DATABASE_URL").env("NO_COLOR", "1").stdin(Stdio::null());
         if let Some(url) = &self.url {
             command.env("DATABASE_URL", url);

@@ -1,6 +1,6 @@
 //! What a user does wrong, and what he is told: what, why, what to do, and an exit code that scripts can go by.
 
-use crate::house::{Workshop, interrupt, ran, url_on};
+use crate::house::{Workshop, interrupt, ran};
 use alyx_tests::{Db, Server, wait_until};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +37,7 @@ fn databases_that_cannot_be_used() {
     shop.run(&["functions"]).says(2, &["no database is given", "DATABASE_URL"]);
     with("postgres://u@127.0.0.1:1/x", &["functions"]).says(4, &["cannot connect", "127.0.0.1:1", "Start the server"]);
     with("http://example.com", &["functions"]).says(2, &["address cannot be read", "postgres://"]);
-    with(&url_on(db.server(), db.name(), "no_such_role"), &["functions"]).says(4, &["no_such_role"]);
+    with(&db.server().url(db.name(), "no_such_role"), &["functions"]).says(4, &["no_such_role"]);
     let empty = Db::empty(Server::shared(), "cli_wrong_empty");
     with(&crate::house::url(&empty), &["functions"]).says(5, &["CREATE EXTENSION alyx_functions"]);
 }

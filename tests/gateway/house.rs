@@ -1,7 +1,7 @@
 //! A database with functions, roles that tokens name, and a gateway in front of it.
 
 use super::client::Request;
-use alyx_tests::{Cluster, Db, Server, guest};
+use alyx_tests::{Cluster, Db, command_line, guest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,7 +10,6 @@ use sha2::Sha256;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -101,7 +100,7 @@ impl House {
     }
 
     pub fn url(&self) -> String {
-        url_of(self.db.server(), self.db.name(), &self.authenticator)
+        self.db.server().url(self.db.name(), &self.authenticator)
     }
 
     /// A token of the role `user`.
@@ -115,10 +114,6 @@ impl House {
         all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
         sign(&json!({ "alg": "HS256", "typ": "JWT" }), &all, SECRET)
     }
-}
-
-pub fn url_of(server: &Server, database: &str, role: &str) -> String {
-    format!("host={} port={} user={role} dbname={database}", server.host.display(), server.port)
 }
 
 pub fn now() -> u64 {
@@ -146,13 +141,6 @@ impl DerefMut for House {
     }
 }
 
-pub fn binary() -> PathBuf {
-    match std::env::var_os("ALYX_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/alyx"),
-    }
-}
-
 /// A running `alyx serve`; killed when dropped.
 pub struct Gateway {
     child: Child,
@@ -162,7 +150,7 @@ pub struct Gateway {
 
 impl Gateway {
     pub fn start(url: &str, args: &[&str]) -> Gateway {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(command_line());
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]).args(args);
         command.env("DATABASE_URL", url).stderr(Stdio::piped()).stdin(Stdio::null());
         let mut child = command.spawn().unwrap();

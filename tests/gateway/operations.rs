@@ -118,7 +118,7 @@ fn settings_come_from_a_file_too() {
     gateway.post("/functions/v1/answer").token(&house.token()).body(vec![b'a'; 2000]).send().is(200);
     gateway.get("/_admin/functions").send().is(200);
     fs::write(&path, "max-bdy = \"1kb\"\n").unwrap();
-    let output = std::process::Command::new(super::house::binary())
+    let output = std::process::Command::new(alyx_tests::command_line())
         .args(["serve", "--config", path.to_str().unwrap()])
         .env("DATABASE_URL", house.url())
         .output()

@@ -24,7 +24,7 @@ fn its_curl_lines_work() {
     db.run(&blocks("On the web", "sql")[0]);
     let commands = blocks("On the web", "sh");
     let serve = commands[0].split("alyx serve ").nth(1).expect("alyx serve");
-    let url = super::house::url_of(db.server(), db.name(), "authenticator");
+    let url = db.server().url(db.name(), "authenticator");
     let gateway = Gateway::start(&url, &serve.split_whitespace().collect::<Vec<_>>());
     let mut answers = Vec::new();
     for line in commands[1].lines().filter(|line| line.starts_with("curl ")) {

@@ -1,7 +1,7 @@
 //! What stands around a gateway: TLS, replicas and other primaries, PgBouncer, a collector of traces.
 
 use super::client::answer_of;
-use super::house::{Gateway, House, SECRET, SETTINGS, url_of};
+use super::house::{Gateway, House, SECRET, SETTINGS};
 use alyx_tests::{Authority, Cluster, Reply, Web, run_as_server_user, wait_until};
 use serde_json::json;
 use std::fs;
@@ -68,7 +68,7 @@ fn reads_go_to_a_replica_and_everything_to_whoever_is_the_primary() {
         let lag = house.value("SELECT pg_current_wal_lsn()");
         replica.server().session("postgres").value(&format!("SELECT pg_last_wal_replay_lsn() >= '{lag}'")) == "t"
     });
-    let reads = url_of(replica.server(), &name, &house.authenticator);
+    let reads = replica.server().url(&name, &house.authenticator);
     let (primary_folder, replica_folder) =
         (house.server().host.display().to_string(), replica.server().host.display().to_string());
     let both = format!(

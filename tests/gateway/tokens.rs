@@ -195,7 +195,7 @@ fn audience_issuer_and_another_claim_for_the_role() {
 
 #[test]
 fn a_weak_secret_is_refused_at_start() {
-    let output = std::process::Command::new(super::house::binary())
+    let output = std::process::Command::new(alyx_tests::command_line())
         .args(["serve", "--jwt-secret", "short", "--listen", "127.0.0.1:0"])
         .env("DATABASE_URL", "host=/nowhere")
         .output()

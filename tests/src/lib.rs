@@ -19,7 +19,7 @@ pub use database::Db;
 pub use guest::{assemble, guest};
 pub use names::{Answer, Names, Question};
 pub use refusal::Refusal;
-pub use server::{Server, guests_folder, run_as_server_user};
+pub use server::{Server, command_line, guests_folder, run_as_server_user};
 pub use session::{Deployed, Session, literal, processor_time_of};
 pub use web::{Reply, Request, Web};
 

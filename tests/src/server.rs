@@ -43,6 +43,11 @@ impl Server {
             .unwrap_or_else(|error| panic!("cannot connect to {database} as {role}: {error:?}"))
     }
 
+    /// Its address for the command line.
+    pub fn url(&self, database: &str, role: &str) -> String {
+        format!("host={} port={} user={role} dbname={database}", self.host.display(), self.port)
+    }
+
     /// A superuser session in `database`.
     pub fn session(&self, database: &str) -> Session {
         Session::new(self.connect(database, "postgres"))
@@ -69,6 +74,14 @@ impl Server {
             .unwrap_or_else(|error| panic!("cannot read the server log {}: {error}", self.log.display()));
         let new = all.get(offset..).unwrap_or_default();
         (String::from_utf8_lossy(new).into_owned(), all.len())
+    }
+}
+
+/// The built command line, or the one that ALYX_BIN names.
+pub fn command_line() -> PathBuf {
+    match std::env::var_os("ALYX_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/alyx"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use alyx_manifest::{duration_ms, size_bytes};
 use serde::Deserialize;
 
 /// A duration: digits and `ms`, `s`, `m` or `h`.
@@ -16,24 +17,12 @@ pub struct Span(pub Duration);
 #[serde(try_from = "String")]
 pub struct Size(pub usize);
 
-fn split(text: &str) -> (&str, &str) {
-    text.split_at(text.bytes().take_while(u8::is_ascii_digit).count())
-}
-
 impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("\"{text}\" is no duration: write 500ms, 10s, 5m or 1h");
-        let (digits, unit) = split(text.trim());
-        let ms_per_unit: u64 = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err(wrong()),
-        };
-        let ms = digits.parse().ok().and_then(|count: u64| count.checked_mul(ms_per_unit)).ok_or_else(wrong)?;
+        let ms = duration_ms(text.trim()).ok_or_else(wrong)?;
         if (1..=7 * 24 * 3_600_000).contains(&ms) {
             Ok(Self(Duration::from_millis(ms)))
         } else {
@@ -47,15 +36,9 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("\"{text}\" is no size: write 1000, 64kb, 8mb or 1gb");
-        let (digits, unit) = split(text.trim());
-        let bytes_per_unit: usize = match unit.to_ascii_lowercase().as_str() {
-            "" | "b" => 1,
-            "kb" => 1 << 10,
-            "mb" => 1 << 20,
-            "gb" => 1 << 30,
-            _ => return Err(wrong()),
-        };
-        digits.parse().ok().and_then(|count: usize| count.checked_mul(bytes_per_unit)).map(Self).ok_or_else(wrong)
+        // A number alone is bytes.
+        let bytes = text.trim().parse().ok().or_else(|| size_bytes(text.trim()));
+        bytes.and_then(|bytes: u64| usize::try_from(bytes).ok()).map(Self).ok_or_else(wrong)
     }
 }
 

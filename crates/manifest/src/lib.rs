@@ -23,6 +23,7 @@ pub use manifest::{
     Backoff, Build, DatabaseAccess, Instances, LogPolicy, Manifest, RateLimit, Retry, RunAs, Runtime, Shape,
     SqlFunction,
 };
+pub use units::{duration_ms, size_bytes};
 
 /// Longest manifest that is read, in bytes.
 pub const MAX_TEXT_BYTES: usize = 256 << 10;

@@ -11,7 +11,8 @@ const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 
 /// Milliseconds of `250ms`, `10s`, `5m` or `1h`.
-pub(crate) fn duration_ms(text: &str) -> Option<u64> {
+#[must_use]
+pub fn duration_ms(text: &str) -> Option<u64> {
     let (count, unit) = split(text)?;
     let unit_ms = match unit {
         "ms" => 1,
@@ -24,7 +25,8 @@ pub(crate) fn duration_ms(text: &str) -> Option<u64> {
 }
 
 /// Bytes of `65536b`, `64kb`, `128MB` or `4gb`; 1kb is 1024 bytes.
-pub(crate) fn size_bytes(text: &str) -> Option<u64> {
+#[must_use]
+pub fn size_bytes(text: &str) -> Option<u64> {
     let (count, unit) = split(text)?;
     let unit_bytes = match unit.to_ascii_lowercase().as_str() {
         "b" => 1,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::caller::{Caller, Way, way};
-use super::kept::{Kept, Key};
+use super::kept::Key;
 use super::{Message, arguments, parse};
 use crate::catalog;
 use crate::error::Error;
@@ -49,7 +49,7 @@ pub(in crate::api) fn call(call: &mut Call<'_>) -> Result<Reply, PgError> {
         }
         None => None,
     };
-    if let Some(Kept::Reply(frame)) = key.as_ref().map(Key::look).transpose()?.flatten() {
+    if let Some(frame) = key.as_ref().map(Key::look).transpose()?.flatten() {
         return Reply::bytea(&frame);
     }
     let response = invoke::request(&function, id, &request.message.with(&body))?;

@@ -30,12 +30,6 @@ pub(super) struct Key {
     fingerprint: [u8; 32],
 }
 
-/// What was found under a key.
-pub(super) enum Kept {
-    /// The reply to the same request.
-    Reply(Vec<u8>),
-}
-
 impl Key {
     /// Takes the key until the transaction ends.
     ///
@@ -76,17 +70,17 @@ impl Key {
         if rows.iter().flatten().any(spi::Cell::is_true) { Ok(taken) } else { Err(Error::KeyInUse.into()) }
     }
 
-    /// What is kept under it.
+    /// The reply that is kept under it.
     ///
     /// # Errors
     /// PT422 when it was used for another request.
-    pub(super) fn look(&self) -> Result<Option<Kept>, PgError> {
+    pub(super) fn look(&self) -> Result<Option<Vec<u8>>, PgError> {
         let sql = include_str!("../../../sql/queries/find_kept_reply.sql");
         let rows = as_owner(|| spi::query_latest(sql, &[Param::Big(self.function_id), Param::Bytes(&self.key)]))?;
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
         let mut cells = row.into_iter().map(spi::Cell::bytes);
         let (fingerprint, reply) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
-        if fingerprint == self.fingerprint { Ok(Some(Kept::Reply(reply))) } else { Err(Error::KeyReused.into()) }
+        if fingerprint == self.fingerprint { Ok(Some(reply)) } else { Err(Error::KeyReused.into()) }
     }
 
     /// Keeps a reply under it, if the transaction commits.

@@ -9,9 +9,8 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::Type;
 
-use super::transaction::{Parameter, text};
+use super::transaction::{ask_once, unreadable};
 use super::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, InvocationId, X_INVOCATION_ID};
 use crate::caller::Caller;
 use crate::database::Database;
@@ -62,11 +61,10 @@ pub(super) async fn call(
         caller: &caller,
         idempotency_key: key.filter(|_| !is_safe(&parts.method)),
     };
-    let asked = serde_json::to_string(&asked).map_err(|error| Problem::bad_request(error.to_string()))?;
     if is_safe(&parts.method)
         && let Some(replica) = &gateway.replica
     {
-        match run(&gateway, replica, &asked, &body, &caller).await {
+        match run(&gateway, replica, &asked, &body).await {
             // A replica that cannot be reached, or has gone: nothing was written, so the primary may be asked. One that says
             // no, or has too much to do, is not passed by.
             Err(problem) if problem.is_unreachable() => {
@@ -75,28 +73,18 @@ pub(super) async fn call(
             result => return result,
         }
     }
-    run(&gateway, &gateway.database, &asked, &body, &caller).await
+    run(&gateway, &gateway.database, &asked, &body).await
 }
 
-async fn run(gateway: &Gateway, database: &Database, asked: &str, body: &Whole, caller: &Caller) -> Result<Response> {
-    let mut lease = database.lease().await?;
-    let bytes: &[u8] = &body.bytes;
-    let parameters: [Parameter<'_>; 2] = [text(&asked), (&bytes, Type::BYTEA)];
-    let running = lease.query(CALL, &parameters);
-    let rows = tokio::time::timeout(gateway.settings.request_timeout, running)
-        .await
-        .map_err(|_| Problem::new(StatusCode::GATEWAY_TIMEOUT, "the function took too long"))??;
-    let rows = rows.map_err(|error| {
-        let problem = Problem::of_database(&error, !caller.is_known());
+async fn run(gateway: &Gateway, database: &Database, asked: &Asked<'_>, body: &Whole) -> Result<Response> {
+    let row = ask_once(gateway, database, CALL, asked, &body.bytes).await?.map_err(|error| {
+        let problem = Problem::of_database(&error, !asked.caller.is_known());
         // What is wrong with a token is said only where one was needed (src/error.rs, NotSignedIn); a function's own 401
         // is its own.
         let is_about_token = problem.is("PT401", "the token is not valid");
-        caller.problem().filter(|_| is_about_token).unwrap_or(problem)
+        asked.caller.problem().filter(|_| is_about_token).unwrap_or(problem)
     })?;
-    let frame = rows.first().and_then(|row| row.try_get::<_, &[u8]>(0).ok());
-    frame
-        .and_then(|frame| reply(gateway, frame))
-        .ok_or_else(|| Problem::new(StatusCode::BAD_GATEWAY, "the database's answer cannot be read"))
+    row.try_get::<_, &[u8]>(0).ok().and_then(|frame| reply(gateway, frame)).ok_or_else(unreadable)
 }
 
 fn is_safe(method: &Method) -> bool {

@@ -30,6 +30,35 @@ pub(super) fn text<'a>(value: &'a (impl ToSql + Sync)) -> Parameter<'a> {
     (value, Type::TEXT)
 }
 
+/// Runs one statement, which is its own transaction, with what is asked and the body that came with it.
+pub(super) async fn ask_once(
+    gateway: &Gateway,
+    database: &Database,
+    sql: &str,
+    asked: &impl Serialize,
+    body: &[u8],
+) -> Result<Result<Row, tokio_postgres::Error>> {
+    let asked = serde_json::to_string(asked).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let mut lease = database.lease().await?;
+    let parameters: [Parameter<'_>; 2] = [text(&asked), (&body, Type::BYTEA)];
+    let running = lease.query(sql, &parameters);
+    let rows = tokio::time::timeout(gateway.settings.request_timeout, running).await.map_err(|_| too_slow())??;
+    match rows.map(|rows| rows.into_iter().next()) {
+        Ok(Some(row)) => Ok(Ok(row)),
+        Ok(None) => Err(unreadable()),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+fn too_slow() -> Problem {
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "the database took too long")
+}
+
+/// The database has another release of the extension, or is none of ours.
+pub(super) fn unreadable() -> Problem {
+    Problem::new(StatusCode::BAD_GATEWAY, "the database's answer cannot be read")
+}
+
 /// Runs one statement as whoever the request's token names, and commits.
 pub(super) async fn ask(gateway: &Gateway, parts: &Parts, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
     let caller = somebody(gateway, parts).await?;
@@ -60,9 +89,7 @@ pub(super) async fn ask_as(
         .map_err(|error| Problem::bad_request(error.to_string()))?;
     let mut lease = database.lease().await?;
     let running = run(&mut lease, &assumed, sql, parameters, !caller.is_known());
-    tokio::time::timeout(gateway.settings.request_timeout, running)
-        .await
-        .map_err(|_| Problem::new(StatusCode::GATEWAY_TIMEOUT, "the database took too long"))?
+    tokio::time::timeout(gateway.settings.request_timeout, running).await.map_err(|_| too_slow())?
 }
 
 async fn run(

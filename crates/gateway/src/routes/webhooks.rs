@@ -7,11 +7,11 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::{Json as AsJson, Type};
+use tokio_postgres::types::Json as AsJson;
 
 use super::X_INVOCATION_ID;
 use super::functions::address;
-use super::transaction::{Parameter, text};
+use super::transaction::{ask_once, unreadable};
 use crate::gateway::Gateway;
 use crate::message::{Message, read};
 use crate::problem::{Problem, Result};
@@ -48,18 +48,9 @@ pub(super) async fn deliver(State(gateway): State<Arc<Gateway>>, request: Reques
     let fields = parts.headers.iter();
     let fields = fields.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let delivery = Delivery { route, fields: fields.collect(), message: &Message::of(&parts, false) };
-    let delivery = serde_json::to_string(&delivery).map_err(|error| Problem::bad_request(error.to_string()))?;
-    let mut lease = gateway.database.lease().await?;
-    let (delivery, bytes): (&str, &[u8]) = (&delivery, &body.bytes);
-    let parameters: [Parameter<'_>; 2] = [text(&delivery), (&bytes, Type::BYTEA)];
-    let running = lease.query(DELIVER, &parameters);
-    let rows = tokio::time::timeout(gateway.settings.request_timeout, running)
-        .await
-        .map_err(|_| Problem::new(StatusCode::GATEWAY_TIMEOUT, "the database took too long"))??;
-    let rows = rows.map_err(|error| Problem::of_database(&error, false))?;
-    let taken = rows.first().and_then(|row| row.try_get::<_, AsJson<Taken>>(0).ok());
-    let AsJson(taken) =
-        taken.ok_or_else(|| Problem::new(StatusCode::BAD_GATEWAY, "the database's answer cannot be read"))?;
+    let row = ask_once(&gateway, &gateway.database, DELIVER, &delivery, &body.bytes).await?;
+    let row = row.map_err(|error| Problem::of_database(&error, false))?;
+    let AsJson(taken) = row.try_get::<_, AsJson<Taken>>(0).map_err(|_| unreadable())?;
     // 202 once the job is committed; 200 for what has been taken before.
     let status = if taken.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
     let id = HeaderValue::from_str(&taken.id);
