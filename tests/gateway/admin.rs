@@ -1,7 +1,7 @@
 //! Deploy, versions, rollback, invocations, logs, jobs, figures and the document of it all, as REST.
 
 use super::client::{Answer, connect};
-use super::house::{Gateway, House};
+use super::house::{Gateway, House, now};
 use alyx_tests::{guest, wait_until};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -197,6 +197,32 @@ fn events_say_what_has_changed() {
     let told = read_until("event: change");
     let data = told.split("event: change").nth(1).unwrap().to_owned() + &read_until("\"functions\":true");
     assert!(data.contains("\"functions\":true"), "{data}");
+}
+
+#[test]
+fn streams_of_events_end_with_their_token_and_are_few_for_each() {
+    let (house, gateway, dev, _) = house("gw_streams");
+    let open = |token: &str| {
+        let mut stream = connect(gateway.address);
+        let head = format!("GET /admin/v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let status = |stream: &mut std::net::TcpStream| {
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        String::from_utf8_lossy(&head).into_owned()
+    };
+    let mut mine: Vec<_> = (0..9).map(|_| open(&dev)).collect();
+    let told: Vec<_> = mine.iter_mut().map(status).collect();
+    assert_eq!(told.iter().filter(|told| told.ends_with("200")).count(), 8, "{told:?}");
+    assert_eq!(told.iter().filter(|told| told.ends_with("429")).count(), 1, "{told:?}");
+    let short = house.token_with(&json!({"sub": "brief", "exp": now() + 2}));
+    let mut brief = open(&short);
+    assert!(status(&mut brief).ends_with("200"));
+    let mut rest = String::new();
+    brief.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("event: ready") && rest.ends_with("0\r\n\r\n"), "{rest}");
 }
 
 #[test]

@@ -179,6 +179,45 @@ fn all_bodies_together_have_a_limit() {
 }
 
 #[test]
+fn one_clients_bodies_do_not_take_the_memory_of_all() {
+    let house = House::new("gw_shares");
+    let gateway = house.serve(&["--max-bodies", "4mb", "--max-body", "1mb", "--max-deploy", "1mb"]);
+    let begin = |token: &str| {
+        let mut stream = connect(gateway.address);
+        let head = format!(
+            "POST /functions/v1/answer HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: 900000\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&vec![b'a'; 800_000]).unwrap();
+        stream
+    };
+    let ask = |token: &str| {
+        let request = gateway.post("/functions/v1/answer").token(token).header("content-type", "text/plain");
+        request.body(vec![b'a'; 400_000]).send().status
+    };
+    let (greedy, other) = (house.token(), house.token_with(&json!({"sub": "u2"})));
+    // Whoever comes first has the share; here it must be the one that does not end.
+    let hold = || {
+        let stalled = begin(&greedy);
+        std::thread::sleep(Duration::from_millis(200));
+        stalled
+    };
+    let mut stalled = hold();
+    wait_until("the client has its share", || {
+        let status = ask(&greedy);
+        if status != 429 {
+            stalled = hold();
+        }
+        status == 429
+    });
+    // Three more of its bodies would fill what is there for all.
+    let more: Vec<_> = (0..3).map(|_| begin(&greedy)).collect();
+    assert!(more.into_iter().all(|stream| answer_of(stream).is_none_or(|answer| answer.status == 429)));
+    assert_eq!(ask(&other), 200);
+    drop(stalled);
+}
+
+#[test]
 fn a_request_that_takes_too_long_is_cancelled() {
     let mut house = House::new("gw_slow");
     house.answers("PERFORM pg_sleep(30); RETURN '1';");

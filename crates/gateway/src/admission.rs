@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Problem, Result};
@@ -107,45 +106,62 @@ impl Replies {
     }
 }
 
-/// How many requests each client has.
-pub(crate) struct Clients {
+/// What each client holds of something that all of them share.
+pub(crate) struct Shares {
     most: Option<usize>,
-    counts: Mutex<HashMap<String, usize>>,
+    held: Mutex<HashMap<String, usize>>,
 }
 
-/// One request of a client, until dropped.
-pub(crate) struct Visit {
-    clients: Arc<Clients>,
-    name: Option<String>,
+/// What one request holds of its client's share, until dropped.
+pub(crate) struct Share {
+    shares: Arc<Shares>,
+    /// `None` where nothing is counted.
+    client: Option<String>,
+    count: usize,
 }
 
-impl Clients {
+impl Shares {
+    /// `most`: what one client may hold; `None` is any amount.
     pub(crate) fn new(most: Option<usize>) -> Arc<Self> {
-        Arc::new(Self { most, counts: Mutex::default() })
+        Arc::new(Self { most, held: Mutex::default() })
     }
 
-    /// Counts a request, if its client may have another.
-    pub(crate) fn enter(self: &Arc<Self>, name: impl FnOnce() -> String) -> Result<Visit> {
-        let Some(most) = self.most else { return Ok(Visit { clients: Arc::clone(self), name: None }) };
-        let name = name();
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(name.clone()).or_insert(0);
-        if *count >= most {
-            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "this client has too many requests at a time"));
-        }
-        *count += 1;
-        Ok(Visit { clients: Arc::clone(self), name: Some(name) })
+    /// Nothing yet of a client's share.
+    pub(crate) fn of(self: &Arc<Self>, client: impl FnOnce() -> String) -> Share {
+        Share { shares: Arc::clone(self), client: self.most.map(|_| client()), count: 0 }
+    }
+
+    /// One of a client's share, if it may have another.
+    pub(crate) fn one(self: &Arc<Self>, client: impl FnOnce() -> String) -> Option<Share> {
+        let mut share = self.of(client);
+        share.take(1).then_some(share)
     }
 }
 
-impl Drop for Visit {
+impl Share {
+    /// Takes more, if the client may have it.
+    #[must_use]
+    pub(crate) fn take(&mut self, count: usize) -> bool {
+        let (Some(client), Some(most)) = (&self.client, self.shares.most) else { return true };
+        let mut held = self.shares.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = held.get(client).copied().unwrap_or(0);
+        if before.saturating_add(count) > most {
+            return false;
+        }
+        held.insert(client.clone(), before + count);
+        self.count += count;
+        true
+    }
+}
+
+impl Drop for Share {
     fn drop(&mut self) {
-        let Some(name) = &self.name else { return };
-        let mut counts = self.clients.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(name) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(name);
+        let Some(client) = &self.client else { return };
+        let mut held = self.shares.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(all) = held.get_mut(client) {
+            *all = all.saturating_sub(self.count);
+            if *all == 0 {
+                held.remove(client);
             }
         }
     }
@@ -153,7 +169,7 @@ impl Drop for Visit {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clients, Queue, Replies};
+    use super::{Queue, Replies, Shares};
     use std::time::Duration;
 
     #[tokio::test]
@@ -192,13 +208,16 @@ mod tests {
 
     #[test]
     fn one_client_does_not_crowd_out_the_others() {
-        let clients = Clients::new(Some(2));
-        let enter = |name: &str| clients.enter(|| name.to_owned());
-        let (first, _second) = (enter("a").unwrap(), enter("a").unwrap());
-        assert_eq!(enter("a").err().unwrap().status(), 429);
-        assert!(enter("b").is_ok());
+        let shares = Shares::new(Some(2));
+        let one = |name: &str| shares.one(|| name.to_owned());
+        let (first, _second) = (one("a").unwrap(), one("a").unwrap());
+        assert!(one("a").is_none());
+        let mut other = one("b").unwrap();
+        assert!(!other.take(2) && other.take(1) && !other.take(usize::MAX));
         drop(first);
-        assert!(enter("a").is_ok());
-        assert_eq!(clients.counts.lock().unwrap().len(), 1, "who has no request is forgotten");
+        assert!(one("a").is_some());
+        drop(other);
+        assert_eq!(shares.held.lock().unwrap().len(), 1, "who holds nothing is forgotten");
+        assert!(Shares::new(None).of(|| unreachable!()).take(usize::MAX));
     }
 }

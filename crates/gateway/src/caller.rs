@@ -17,6 +17,9 @@ pub(crate) struct Caller {
     anonymous: Option<String>,
     #[serde(skip)]
     pub(crate) subject: Option<String>,
+    /// When the token ends, in seconds since 1970.
+    #[serde(skip)]
+    expires_s: Option<i64>,
     #[serde(skip)]
     refused: Option<Refused>,
 }
@@ -39,6 +42,7 @@ impl Caller {
             claims: None,
             anonymous: gateway.settings.anonymous_role.clone(),
             subject: None,
+            expires_s: None,
             refused,
         };
         let mut given = headers.get_all(header::AUTHORIZATION).iter();
@@ -46,12 +50,13 @@ impl Caller {
         let bearer = first.to_str().ok().and_then(bearer).filter(|_| given.next().is_none());
         let Some(token) = bearer else { return Ok(nobody(State::Invalid, Some(Refused::Malformed))) };
         match gateway.tokens.verify(token).await {
-            Ok(Claims { json, role, subject, .. }) => Ok(Self {
+            Ok(Claims { json, role, subject, expires_s }) => Ok(Self {
                 token: State::Valid,
                 claims: RawValue::from_string(json).ok(),
                 role,
                 anonymous: gateway.settings.anonymous_role.clone(),
                 subject,
+                expires_s,
                 refused: None,
             }),
             Err(Refused::Unavailable) => Err(Problem::busy("the keys of tokens are not known yet")),
@@ -76,12 +81,18 @@ impl Caller {
             claims: None,
             anonymous: None,
             subject: None,
+            expires_s: None,
             refused: None,
         }
     }
 
     pub(crate) fn is_known(&self) -> bool {
         self.token == State::Valid
+    }
+
+    /// Whether the token has ended since it was read.
+    pub(crate) fn has_expired(&self) -> bool {
+        self.expires_s.is_some_and(|expires| expires < jiff::Timestamp::now().as_second())
     }
 
     /// What is wrong with the token.

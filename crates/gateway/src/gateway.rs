@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{Clients, Replies};
+use crate::admission::{Replies, Share, Shares};
 use crate::database::{Database, Target};
 use crate::metrics::Metrics;
 use crate::options::Settings;
@@ -14,6 +15,8 @@ use crate::token::Verifier;
 
 /// Streams of events that may be open at a time: each asks the database every other second.
 const MOST_STREAMS: usize = 64;
+/// Streams of one client.
+const MOST_STREAMS_EACH: usize = 8;
 
 pub(crate) struct Gateway {
     pub(crate) settings: Settings,
@@ -22,9 +25,14 @@ pub(crate) struct Gateway {
     pub(crate) database: Arc<Database>,
     /// Where reads go.
     pub(crate) replica: Option<Arc<Database>>,
-    pub(crate) clients: Arc<Clients>,
+    /// Requests of each client.
+    pub(crate) requests: Arc<Shares>,
+    /// Bytes of bodies of each client.
+    pub(crate) body_shares: Arc<Shares>,
     pub(crate) replies: Replies,
     pub(crate) streams: Arc<Semaphore>,
+    /// Streams of each client.
+    pub(crate) stream_shares: Arc<Shares>,
     pub(crate) metrics: Metrics,
     /// Ends what would go on for ever when the gateway is asked to end.
     pub(crate) ending: CancellationToken,
@@ -37,10 +45,14 @@ impl Gateway {
         let database = Database::new(target, &settings)?;
         let replica = replica.map(|target| Database::new(target, &settings)).transpose()?;
         let most_bytes = settings.max_bodies.min(Semaphore::MAX_PERMITS);
+        // One client that stalls does not keep the others out; what is allowed to be sent can be.
+        let each = (most_bytes / 4).max(settings.max_body).max(settings.max_deploy);
         Ok(Arc::new(Self {
-            clients: Clients::new(settings.max_per_client),
+            requests: Shares::new(settings.max_per_client),
+            body_shares: Shares::new(Some(each)),
             replies: Replies::new(settings.max_bodies),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            stream_shares: Shares::new(Some(MOST_STREAMS_EACH)),
             metrics: Metrics::new(),
             ending: CancellationToken::new(),
             bodies: Arc::new(Semaphore::new(most_bytes)),
@@ -51,7 +63,13 @@ impl Gateway {
         }))
     }
 
-    /// A share of the memory for bodies.
+    /// Counts a request, if its client may have another.
+    pub(crate) fn visit(&self, client: impl FnOnce() -> String) -> Result<Share> {
+        let full = || Problem::new(StatusCode::TOO_MANY_REQUESTS, "this client has too many requests at a time");
+        self.requests.one(client).ok_or_else(full)
+    }
+
+    /// Some of the memory for bodies.
     pub(crate) fn take_bytes(&self, count: usize) -> Result<OwnedSemaphorePermit> {
         let full = || Problem::busy("too many large bodies at a time");
         let count = u32::try_from(count).map_err(|_| full())?;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::admission::Share;
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Result};
 
@@ -67,14 +68,21 @@ fn headers(fields: &HeaderMap, is_hidden: impl Fn(&HeaderName) -> bool) -> Map<S
     headers
 }
 
-/// A body in memory, and the share of all bodies' memory that it takes.
+/// A body in memory, and what it takes of the memory for all bodies and of its client's share.
 pub(crate) struct Whole {
     pub(crate) bytes: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    _memory: Option<OwnedSemaphorePermit>,
+    _share: Share,
 }
 
-/// Reads a body within its limit, its time, and what all bodies may take together.
-pub(crate) async fn read(gateway: &Gateway, parts: &Parts, body: Body, limit: usize) -> Result<Whole> {
+/// Reads a body within its limit, its time, and what all bodies, and those of one client, may take together.
+pub(crate) async fn read(
+    gateway: &Gateway,
+    parts: &Parts,
+    body: Body,
+    limit: usize,
+    client: impl FnOnce() -> String,
+) -> Result<Whole> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"));
     if parts.headers.contains_key(header::CONTENT_ENCODING) {
         let message = "compressed bodies are not accepted";
@@ -86,28 +94,38 @@ pub(crate) async fn read(gateway: &Gateway, parts: &Parts, body: Body, limit: us
         return Err(too_large());
     }
     let patience: Duration = gateway.settings.body_timeout;
-    let reading = collect(gateway, body, limit, too_large);
+    let reading = collect(gateway, body, gateway.body_shares.of(client), limit, too_large);
     match tokio::time::timeout(patience, reading).await {
         Ok(result) => result,
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     }
 }
 
-async fn collect(gateway: &Gateway, mut body: Body, limit: usize, too_large: impl Fn() -> Problem) -> Result<Whole> {
+async fn collect(
+    gateway: &Gateway,
+    mut body: Body,
+    mut share: Share,
+    limit: usize,
+    too_large: impl Fn() -> Problem,
+) -> Result<Whole> {
     let mut whole = BytesMut::new();
-    let mut share: Option<OwnedSemaphorePermit> = None;
+    let mut memory: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Problem::bad_request(format!("the body was not read: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > limit {
             return Err(too_large());
         }
+        if !share.take(data.len()) {
+            let message = "this client has too many large bodies at a time";
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message));
+        }
         let more = gateway.take_bytes(data.len())?;
-        match &mut share {
-            Some(share) => share.merge(more),
-            None => share = Some(more),
+        match &mut memory {
+            Some(memory) => memory.merge(more),
+            None => memory = Some(more),
         }
         whole.extend_from_slice(&data);
     }
-    Ok(Whole { bytes: whole.freeze(), _share: share })
+    Ok(Whole { bytes: whole.freeze(), _memory: memory, _share: share })
 }

@@ -1,5 +1,7 @@
 //! What went wrong, as a reply: `{"error": {"code", "message", "detail", "hint"}}`.
 
+use std::fmt;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -158,6 +160,13 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)?;
+        self.extra.iter().try_for_each(|(name, text)| write!(f, "; {name}: {text}"))
+    }
 }
 
 impl IntoResponse for Problem {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio_postgres::types::Type;
 
+use super::functions::address;
 use super::transaction::{Parameter, ask, items, text, value};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Result};
@@ -91,7 +92,7 @@ async fn said<T: for<'de> Deserialize<'de> + Default>(
     body: axum::body::Body,
 ) -> Result<T> {
     const MOST: usize = 64 << 10;
-    let body = crate::message::read(gateway, parts, body, MOST).await?;
+    let body = crate::message::read(gateway, parts, body, MOST, || address(parts)).await?;
     if body.bytes.is_empty() {
         return Ok(T::default());
     }

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
+use super::functions::client;
 use super::transaction::{ask_as, somebody, text, value};
 use crate::gateway::Gateway;
 use crate::message::read;
@@ -30,7 +31,7 @@ pub(super) async fn deploy(State(gateway): State<Arc<Gateway>>, request: Request
     let (parts, body) = request.into_parts();
     // Asked before megabytes are read.
     let caller = somebody(&gateway, &parts).await?;
-    let body = read(&gateway, &parts, body, gateway.settings.max_deploy).await?;
+    let body = read(&gateway, &parts, body, gateway.settings.max_deploy, || client(&caller, &parts)).await?;
     let form = Form::of(&parts.headers, body.bytes.clone()).await?;
     let (Some(name), Some(wasm)) = (form.name, form.wasm) else {
         return Err(Problem::bad_request("the form needs the fields \"name\" and \"wasm\"")

@@ -12,17 +12,19 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::request::Parts;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::functions::client;
 use super::transaction::{ask_as, somebody, value};
+use crate::admission::Share;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Result};
 
 const PERIOD: Duration = Duration::from_secs(2);
-/// A stream ends after this long, and the page begins another: a role that has lost its rights sees no more.
+/// A stream ends after this long, or with its token, and the page begins another: a role that has lost its rights sees no more.
 const LONGEST: u32 = 450;
 
 /// A value for each part of the page, different whenever the part is.
@@ -48,13 +50,14 @@ struct Watching {
     seen: Map<String, Value>,
     rounds: u32,
     _place: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Watching {
     /// The next event; `None` when there will be none.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
-            if self.rounds > LONGEST {
+            if self.rounds > LONGEST || (self.rounds > 0 && self.caller.has_expired()) {
                 return None;
             }
             if self.rounds > 0 {
@@ -89,11 +92,14 @@ impl Watching {
 
 pub(super) async fn stream(State(gateway): State<Arc<Gateway>>, parts: Parts) -> Result<Response> {
     let caller = somebody(&gateway, &parts).await?;
+    let share = gateway.stream_shares.one(|| client(&caller, &parts));
+    let too_many = || Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many pages of this client are watching");
+    let share = share.ok_or_else(too_many)?;
     let place = Arc::clone(&gateway.streams).try_acquire_owned();
     let place = place.map_err(|_| Problem::busy("too many pages are watching"))?;
     // Whoever may not take their role is told so by the status, not by a stream that ends.
     ask_as(&gateway, &gateway.database, &caller, &parts, "SELECT 1", &[]).await?;
-    let watching = Watching { gateway, caller, parts, seen: Map::new(), rounds: 0, _place: place };
+    let watching = Watching { gateway, caller, parts, seen: Map::new(), rounds: 0, _place: place, _share: share };
     let events = stream::unfold(watching, Watching::next);
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("keep-alive");
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();

@@ -49,10 +49,10 @@ pub(super) async fn call(
     let (parts, body) = request.into_parts();
     let (function, route) = place(parts.uri.path()).ok_or_else(|| Problem::not_found(parts.uri.path()))?;
     let caller = Caller::of(&gateway, &parts.headers).await?;
-    let _visit = gateway.clients.enter(|| client(&caller, &parts))?;
+    let _visit = gateway.visit(|| client(&caller, &parts))?;
     gateway.replies.check()?;
     let key = idempotency_key(&parts)?;
-    let body = read(&gateway, &parts, body, gateway.settings.max_body).await?;
+    let body = read(&gateway, &parts, body, gateway.settings.max_body, || client(&caller, &parts)).await?;
     let asked = Asked {
         id: id.0.to_string(),
         function,

@@ -83,7 +83,7 @@ pub(super) async fn ask_as(
     sql: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>> {
-    let _visit = gateway.clients.enter(|| client(caller, parts))?;
+    let _visit = gateway.visit(|| client(caller, parts))?;
     let message = Message::of(parts, caller.is_known());
     let assumed = serde_json::to_string(&Assumed { caller, message: &message })
         .map_err(|error| Problem::bad_request(error.to_string()))?;

@@ -43,13 +43,13 @@ pub(super) async fn deliver(State(gateway): State<Arc<Gateway>>, request: Reques
     if !(1..=200).contains(&route.len()) || !route.bytes().all(is_plain) {
         return Err(Problem::not_found(parts.uri.path()));
     }
-    let _visit = gateway.clients.enter(|| address(&parts))?;
-    let body = read(&gateway, &parts, body, gateway.settings.max_body).await?;
+    let _visit = gateway.visit(|| address(&parts))?;
+    let body = read(&gateway, &parts, body, gateway.settings.max_body, || address(&parts)).await?;
     let fields = parts.headers.iter();
     let fields = fields.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let delivery = Delivery { route, fields: fields.collect(), message: &Message::of(&parts, false) };
     let row = ask_once(&gateway, &gateway.database, DELIVER, &delivery, &body.bytes).await?;
-    let row = row.map_err(|error| Problem::of_database(&error, false))?;
+    let row = row.map_err(|error| told(route, Problem::of_database(&error, false)))?;
     let AsJson(taken) = row.try_get::<_, AsJson<Taken>>(0).map_err(|_| unreadable())?;
     // 202 once the job is committed; 200 for what has been taken before.
     let status = if taken.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -59,4 +59,14 @@ pub(super) async fn deliver(State(gateway): State<Arc<Gateway>>, request: Reques
         response.headers_mut().insert(X_INVOCATION_ID, id);
     }
     Ok(response)
+}
+
+/// What a stranger is told: that a secret is missing here, or anything else that is ours to mend, is for the log. The
+/// sender tries again later.
+fn told(route: &str, problem: Problem) -> Problem {
+    if !problem.status().is_server_error() {
+        return problem;
+    }
+    tracing::error!(route, %problem, "a delivery could not be taken");
+    Problem::busy("the delivery cannot be taken now")
 }
