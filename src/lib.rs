@@ -30,6 +30,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::transaction::install_hook();
     settings::define();
     if pg::shmem::is_preloading() {
+        pg::ticks::calibrate();
         settings::define_shared();
         record::define();
         queue::define();

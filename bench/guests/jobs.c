@@ -5,14 +5,14 @@ ALYX_EXPORT("noop") int noop(void) { return 0; }
 
 /* Queue: {"input": {"n": …}}. */
 ALYX_EXPORT("insert") int insert(void) {
-    slice n = json_get(json_get(alyx_input(), TEXT("input")), TEXT("n"));
+    slice n = JSON_PATH(alyx_input(), TEXT("input"), TEXT("n"));
     db_query(TEXT("INSERT INTO public.b_done (n) VALUES ($1)"), PARAMS(n));
     return 0;
 }
 
 /* Queue: the time of this statement, beside the number that the client knows. */
 ALYX_EXPORT("stamp") int stamp(void) {
-    slice n = json_get(json_get(alyx_input(), TEXT("input")), TEXT("n"));
+    slice n = JSON_PATH(alyx_input(), TEXT("input"), TEXT("n"));
     db_query(TEXT("INSERT INTO public.b_started (n, at) VALUES ($1, clock_timestamp())"), PARAMS(n));
     return 0;
 }

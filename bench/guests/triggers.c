@@ -3,11 +3,11 @@
 
 ALYX_EXPORT("noop") int noop(void) { return 0; }
 
-static slice new_row(void) { return json_get(json_get(alyx_input(), TEXT("database")), TEXT("new")); }
+static slice new_row(void) { return JSON_PATH(alyx_input(), TEXT("database"), TEXT("new")); }
 
 /* regexp_replace(lower(title), '[^a-z0-9]+', '-', 'g'). An escape in JSON stands for a byte that is no letter or digit. */
 ALYX_EXPORT("slug") int slug(void) {
-    slice title = json_get(new_row(), TEXT("title"));
+    slice title = JSON_PATH(alyx_input(), TEXT("database"), TEXT("new"), TEXT("title"));
     if (title.length < 2) return 0;
     uint8_t *text = alyx_allocate(title.length), *end = text;
     bool dash = false;

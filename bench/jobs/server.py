@@ -36,8 +36,8 @@ class Server:
             connection.query("SELECT pg_reload_conf()")
         time.sleep(0.1)
 
-    def restart(self, **settings):
-        """Those of `settings` over the server's own, nothing else left of earlier calls."""
+    def restart(self, is_managed=True, **settings):
+        """Those of `settings` over the server's own, nothing else left of earlier calls; `is_managed`: the library is preloaded."""
         with self.connect() as connection:
             connection.query("ALTER SYSTEM RESET ALL")
             for name, value in settings.items():
@@ -48,7 +48,8 @@ class Server:
         as_owner = {} if owner.st_uid == os.getuid() else {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
         subprocess.run([self._bin / "pg_ctl", "restart", "--wait", "--silent", "--mode=fast", "--pgdata", self._data, "--log", self._data / "bench.log"],
                        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", **as_owner)
-        self.wait("the manager has come", lambda: self.processes("alyx manager"), seconds=30)
+        if is_managed:
+            self.wait("the manager has come", lambda: self.processes("alyx manager"), seconds=30)
 
     def processes(self, kind):
         with self.connect() as connection:

@@ -22,7 +22,7 @@ static int fail(slice message, slice advice) {
 /* AFTER INSERT OR UPDATE OF status ON notify.orders FOR EACH ROW, asynchronous. */
 ALYX_EXPORT("handler") int handler(void) {
     slice event = alyx_input();
-    slice order = json_get(json_get(event, TEXT("database")), TEXT("new"));
+    slice order = JSON_PATH(event, TEXT("database"), TEXT("new"));
     slice id = json_get(order, TEXT("id")), customer = json_get(order, TEXT("customer"));
 
     slice reply = db_query(TEXT("SELECT email, is_confirmed FROM notify.customers WHERE name = $1"), PARAMS(customer));

@@ -14,18 +14,17 @@
 /* ---- The host's functions, as Extism names them. A block is a run of host memory, called by its offset. ---- */
 #define ALYX_ENV(name) __attribute__((import_module("extism:host/env"), import_name(name)))
 #define ALYX_USER(name) __attribute__((import_module("extism:host/user"), import_name(name)))
+#define ALYX_MEMORY(name) __attribute__((import_module("alyx:host/memory"), import_name(name)))
 #define ALYX_EXPORT(name) __attribute__((export_name(name)))
 
 ALYX_ENV("alloc") uint64_t extism_alloc(uint64_t length);
 ALYX_ENV("length") uint64_t extism_length(uint64_t block);
 ALYX_ENV("free") void extism_free(uint64_t block);
-ALYX_ENV("load_u8") uint32_t extism_load_u8(uint64_t offset);
-ALYX_ENV("load_u64") uint64_t extism_load_u64(uint64_t offset);
-ALYX_ENV("store_u8") void extism_store_u8(uint64_t offset, uint32_t value);
-ALYX_ENV("store_u64") void extism_store_u64(uint64_t offset, uint64_t value);
 ALYX_ENV("input_offset") uint64_t extism_input_offset(void);
 ALYX_ENV("input_length") uint64_t extism_input_length(void);
 ALYX_ENV("output_set") void extism_output_set(uint64_t offset, uint64_t length);
+ALYX_MEMORY("load") void alyx_load(uint64_t block, void *to, size_t length);
+ALYX_MEMORY("store") void alyx_store(uint64_t block, const void *from, size_t length);
 ALYX_USER("db_query") uint64_t alyx_db_query(uint64_t request);
 ALYX_USER("raise") uint64_t alyx_host_raise(uint64_t request);
 
@@ -57,30 +56,17 @@ static inline bool slice_equal(slice a, slice b) {
     return true;
 }
 
-/* ---- Blocks in and out, eight bytes per call; the last call overlaps, so that no tail is copied byte by byte. ---- */
-typedef uint64_t __attribute__((aligned(1), may_alias)) alyx_word;
+/* ---- Blocks in and out. ---- */
 
 static inline slice alyx_read(uint64_t block, size_t length) {
     uint8_t *to = alyx_allocate(length);
-    if (length < 8)
-        for (size_t i = 0; i < length; i++) to[i] = (uint8_t)extism_load_u8(block + i);
-    else
-        for (size_t i = 0; i < length; i += 8) {
-            size_t offset = i + 8 <= length ? i : length - 8;
-            *(alyx_word *)(to + offset) = extism_load_u64(block + offset);
-        }
+    alyx_load(block, to, length);
     return (slice){to, length};
 }
 
 static inline uint64_t alyx_write(slice text) {
     uint64_t block = extism_alloc(text.length);
-    if (text.length < 8)
-        for (size_t i = 0; i < text.length; i++) extism_store_u8(block + i, text.at[i]);
-    else
-        for (size_t i = 0; i < text.length; i += 8) {
-            size_t offset = i + 8 <= text.length ? i : text.length - 8;
-            extism_store_u64(block + offset, *(const alyx_word *)(text.at + offset));
-        }
+    alyx_store(block, text.at, text.length);
     return block;
 }
 
@@ -94,9 +80,28 @@ static inline void alyx_output(slice text) { extism_output_set(alyx_write(text),
 
 /* ---- Reading JSON. ---- */
 
-/* The end of the string whose opening quote is at `i`: the index after its closing quote. */
+typedef uint64_t __attribute__((aligned(1), may_alias)) alyx_word;
+
+/* One bit for the lowest byte of `word` that is `byte`; bits above it mean nothing. */
+static inline uint64_t alyx_bytes_equal(uint64_t word, uint8_t byte) {
+    uint64_t ones = 0x0101010101010101, other = word ^ (ones * byte);
+    return (other - ones) & ~other & (ones << 7);
+}
+
+/* The end of the string whose opening quote is at `i`: the index after its closing quote. Eight bytes at a time. */
 static inline size_t json_string_end(slice json, size_t i) {
-    for (i++; i < json.length && json.at[i] != '"'; i++)
+    i++;
+    while (i + 8 <= json.length) {
+        uint64_t word = *(const alyx_word *)(json.at + i), found = alyx_bytes_equal(word, '"') | alyx_bytes_equal(word, '\\');
+        if (!found) {
+            i += 8;
+            continue;
+        }
+        i += (size_t)__builtin_ctzll(found) / 8;
+        if (json.at[i] == '"') return i + 1;
+        i += 2;
+    }
+    for (; i < json.length && json.at[i] != '"'; i++)
         if (json.at[i] == '\\') i++;
     return i < json.length ? i + 1 : json.length;
 }
@@ -137,17 +142,25 @@ static inline size_t json_next(slice json, size_t i) {
     return i;
 }
 
-/* The value of member `name` of an object, as it is written; NOTHING when there is none. */
-static inline slice json_get(slice object, slice name) {
+/* The value of a member of a member of … an object, as it is written; NOTHING when there is none. Scans `object` once. */
+static inline slice json_path(slice object, const slice *names, size_t count) {
     size_t i = json_next(object, 0);
-    if (i >= object.length || object.at[i] != '{') return NOTHING;
-    for (i = json_next(object, i + 1); i < object.length && object.at[i] == '"';) {
-        size_t name_end = json_string_end(object, i), value = json_next(object, name_end), end = json_value_end(object, value);
-        if (slice_equal((slice){object.at + i + 1, name_end - i - 2}, name)) return (slice){object.at + value, end - value};
-        i = json_next(object, end);
+    for (size_t depth = 0; depth < count; depth++) {
+        if (i >= object.length || object.at[i] != '{') return NOTHING;
+        for (i = json_next(object, i + 1);;) {
+            if (i >= object.length || object.at[i] != '"') return NOTHING;
+            size_t name_end = json_string_end(object, i), value = json_next(object, name_end);
+            bool is_found = slice_equal((slice){object.at + i + 1, name_end - i - 2}, names[depth]);
+            i = is_found ? value : json_next(object, json_value_end(object, value));
+            if (is_found) break;
+        }
     }
-    return NOTHING;
+    return (slice){object.at + i, json_value_end(object, i) - i};
 }
+#define JSON_PATH(object, ...) json_path(object, (const slice[]){__VA_ARGS__}, sizeof((const slice[]){__VA_ARGS__}) / sizeof(slice))
+
+/* The value of member `name` of an object. */
+static inline slice json_get(slice object, slice name) { return json_path(object, &name, 1); }
 
 /* The first element of an array; NOTHING when it is empty. */
 static inline slice json_first(slice array) {

@@ -27,7 +27,7 @@ static int sold_out(slice product_id, slice quantity) {
 
 /* AFTER INSERT ON orders FOR EACH ROW. */
 ALYX_EXPORT("handler") int handler(void) {
-    slice order = json_get(json_get(alyx_input(), TEXT("database")), TEXT("new"));
+    slice order = JSON_PATH(alyx_input(), TEXT("database"), TEXT("new"));
     slice product_id = json_get(order, TEXT("product_id")), quantity = json_get(order, TEXT("qty"));
     slice customer = json_get(order, TEXT("customer"));
 

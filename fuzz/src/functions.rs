@@ -41,6 +41,8 @@ pub(crate) const EXTISM: [Function; 32] = [
     ("get_log_level", "", "i"),
 ];
 
+const MEMORY: [Function; 2] = [("load", "Iii", ""), ("store", "Iii", "")];
+
 const WASI: [Function; 11] = [
     ("args_sizes_get", "ii", "i"),
     ("clock_time_get", "iIi", "i"),
@@ -60,7 +62,10 @@ pub(crate) fn imports() -> String {
     let extism = EXTISM.iter().map(|function| ("extism:host/env", *function));
     let user = ["db_query", "mapped"].map(|name| ("extism:host/user", (name, "I", "I")));
     let wasi = WASI.iter().map(|function| ("wasi_snapshot_preview1", *function));
-    let all: String = extism.chain(user).chain(wasi).map(|(module, function)| import(module, function)).collect();
+    // Two modules name a function alike in none but these.
+    let memory = MEMORY.iter().map(|function| ("alyx:host/memory", *function));
+    let all: String =
+        extism.chain(memory).chain(user).chain(wasi).map(|(module, function)| import(module, function)).collect();
     format!("(module {all})")
 }
 

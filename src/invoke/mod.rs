@@ -254,7 +254,7 @@ fn walk<T>(
     let ended = match ended {
         // The hot path: nothing raised, nothing logged, nothing to put back.
         Ok(value) if host.is_quiet() && !left_open => {
-            target.put(running, caller);
+            target.put(running);
             return Ok(value);
         }
         ended => ended,
@@ -269,7 +269,7 @@ fn walk<T>(
     let ended = failure::settle(target, host, ended, left_open);
     host.finish();
     if ended.is_ok() && running.instance.is_usable() {
-        target.put(running, caller);
+        target.put(running);
     } else {
         drop(running);
     }

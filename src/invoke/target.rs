@@ -34,10 +34,12 @@ enum Reuse {
     Session,
 }
 
-/// An instance and the exports of it that have been looked up, by the number of their target.
+/// An instance, the exports of it that have been looked up, by the number of their target, and whom it served last.
 pub(super) struct Running {
     pub(super) instance: Instance<GuestHost>,
     callables: Vec<(u64, Callable)>,
+    role: Role,
+    transaction: u64,
 }
 
 impl Running {
@@ -58,15 +60,9 @@ impl Running {
     }
 }
 
-struct Kept {
-    role: Role,
-    transaction: u64,
-    running: Running,
-}
-
 /// Where the instance of a function version is kept: one place for all of its exports, which share its state.
 #[derive(Default)]
-struct Shelf(RefCell<Option<Kept>>);
+struct Shelf(RefCell<Option<Box<Running>>>);
 
 /// One export of one version of a function, ready to be called.
 pub struct Target {
@@ -192,7 +188,8 @@ impl Target {
 
     /// An instance to call: the kept one when it may serve this role now, else a new one.
     #[inline]
-    pub(super) fn take(&self, caller: Role, scope: Scope) -> Result<Running, Failed> {
+    pub(super) fn take(&self, caller: Role, scope: Scope) -> Result<Box<Running>, Failed> {
+        let transaction = TRANSACTION.load(Ordering::Relaxed);
         if self.reuse != Reuse::Never {
             // Taken out, so that a nested call of the same function finds nothing and makes its own.
             if let Some(mut kept) = self.shelf.0.take() {
@@ -200,17 +197,17 @@ impl Target {
                     Reuse::Never => false,
                     Reuse::Always => true,
                     Reuse::Session => kept.role == caller,
-                    Reuse::Transaction => {
-                        kept.role == caller && kept.transaction == TRANSACTION.load(Ordering::Relaxed)
-                    }
+                    Reuse::Transaction => kept.role == caller && kept.transaction == transaction,
                 };
                 if serves {
-                    kept.running.instance.host_mut().begin(&self.grants, caller, scope);
-                    return Ok(kept.running);
+                    kept.instance.host_mut().begin(&self.grants, caller, scope);
+                    (kept.role, kept.transaction) = (caller, transaction);
+                    return Ok(kept);
                 }
             }
         }
-        Ok(Running { instance: self.instantiate(caller, scope)?, callables: Vec::new() })
+        let instance = self.instantiate(caller, scope)?;
+        Ok(Box::new(Running { instance, callables: Vec::new(), role: caller, transaction }))
     }
 
     fn instantiate(&self, caller: Role, scope: Scope) -> Result<Instance<GuestHost>, Failed> {
@@ -239,10 +236,9 @@ impl Target {
 
     /// Keeps an instance for the next call, or drops it.
     #[inline]
-    pub(super) fn put(&self, running: Running, role: Role) {
+    pub(super) fn put(&self, running: Box<Running>) {
         if self.reuse != Reuse::Never {
-            let kept = Kept { role, transaction: TRANSACTION.load(Ordering::Relaxed), running };
-            let displaced = self.shelf.0.replace(Some(kept));
+            let displaced = self.shelf.0.replace(Some(running));
             drop(displaced);
         }
     }

@@ -65,6 +65,7 @@ fn scalars(call: &Call<'_>, bound: &Bound, arguments: &[Scalar], result: Option<
 fn value(call: &mut Call<'_>, bound: &Bound, input: &Input) -> Result<Reply, PgError> {
     let mut bytes = Vec::new();
     if bound.reads_input {
+        bytes.reserve(256);
         write_input(call, input, bound.target.input_limit(), &mut bytes)?;
     }
     let given = Given::Plain(&bytes);

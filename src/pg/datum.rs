@@ -59,6 +59,11 @@ pub(super) fn varlena(bytes: &[u8]) -> Result<pg_sys::Datum, PgError> {
 
 /// json or jsonb from its text, checked.
 pub(super) fn json_from_text(text: &[u8], r#type: TypeId) -> Result<pg_sys::Datum, PgError> {
+    if r#type == TypeId::JSONB
+        && let Some(value) = super::jsonb_build::build(text)?
+    {
+        return Ok(value);
+    }
     let text = c_string(text)?;
     let input = if r#type == TypeId::JSONB { raw::jsonb_in } else { raw::json_in };
     // SAFETY: both input functions take a C string.
@@ -103,6 +108,11 @@ pub struct FromJson {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
+    /// integer and bigint, which JSON writes as their output functions do.
+    Int4,
+    Int8,
+    /// text: a string's characters.
+    Text,
     /// json and jsonb: the value's own text.
     Json,
     /// Arrays and row types: taken apart by Postgres' json_to_record.
@@ -130,6 +140,10 @@ impl FromJson {
         let structured = unsafe { pg_sys::type_is_array(base) || pg_sys::type_is_rowtype(base) };
         let form = match base {
             pg_sys::JSONOID | pg_sys::JSONBOID => Form::Json,
+            // A domain has constraints, which its input function asks.
+            pg_sys::INT4OID if oid == base => Form::Int4,
+            pg_sys::INT8OID if oid == base => Form::Int8,
+            pg_sys::TEXTOID if oid == base => Form::Text,
             _ if structured => Form::Structured,
             _ => Form::Plain,
         };
@@ -144,11 +158,19 @@ impl FromJson {
             return self.input(None).map(|_| None);
         }
         match (self.form, text.as_bytes().first()) {
+            (Form::Json, _) if self.r#type == pg_sys::JSONBOID => {
+                json_from_text(text.as_bytes(), TypeId::JSONB).map(Some)
+            }
             (Form::Json, _) => self.input(Some(text.as_bytes())).map(Some),
-            (_, Some(b'"')) => {
-                let plain: String = serde_json::from_str(text).map_err(|error| bad_json(&error))?;
+            (form, Some(b'"')) => {
+                let Plain(plain) = serde_json::from_str(text).map_err(|error| bad_json(&error))?;
+                if form == Form::Text && !plain.contains('\0') {
+                    return self::text(&plain).map(Some);
+                }
                 self.input(Some(plain.as_bytes())).map(Some)
             }
+            (Form::Int4, _) if let Ok(number) = text.parse::<i32>() => Ok(Some(number.into())),
+            (Form::Int8, _) if let Ok(number) = text.parse::<i64>() => Ok(Some(number.into())),
             (Form::Structured, Some(b'[' | b'{')) => self.structured(text),
             // A plain type that is given an object or array: its input function says what it thinks of it.
             _ => self.input(Some(text.as_bytes())).map(Some),
@@ -189,6 +211,11 @@ pub(super) fn for_one_call(kept: &pg_sys::FmgrInfo) -> pg_sys::FmgrInfo {
     // SAFETY: reads a backend variable.
     pg_sys::FmgrInfo { fn_mcxt: unsafe { pg_sys::CurrentMemoryContext }, fn_extra: std::ptr::null_mut(), ..*kept }
 }
+
+/// A JSON string, borrowed where nothing in it is escaped.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Plain<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
 fn bad_json(error: &serde_json::Error) -> PgError {
     let mut pg = PgError::new(SqlState::new(b"22P02"), "invalid input syntax for type json");

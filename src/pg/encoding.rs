@@ -13,7 +13,7 @@ const UTF8: i32 = pg_sys::pg_enc::PG_UTF8 as i32;
 #[allow(clippy::cast_possible_wrap, reason = "small enum values")]
 const SQL_ASCII: i32 = pg_sys::pg_enc::PG_SQL_ASCII as i32;
 
-fn is_utf8() -> bool {
+pub(super) fn is_utf8() -> bool {
     // SAFETY: reads a backend variable. SQL_ASCII means that no one knows, so bytes go as they are.
     let encoding = unsafe { raw::GetDatabaseEncoding() };
     encoding == UTF8 || encoding == SQL_ASCII

@@ -126,8 +126,7 @@ impl<'a> JsonWriter<'a> {
                 let bytes = unsafe { varlena_bytes(datum)? };
                 self.push(&from_server(bytes)?)?;
             }
-            // SAFETY: as above.
-            JsonKind::Jsonb => self.push(&from_server(unsafe { c_function_bytes(raw::jsonb_out, datum)? })?)?,
+            JsonKind::Jsonb => self.jsonb(datum)?,
             JsonKind::DateTime(r#type) => self.date_time(datum, pg_sys::Oid::from(*r#type))?,
             // SAFETY: as above.
             JsonKind::Array => self.push(&from_server(unsafe { json_function(raw::array_to_json, datum)? })?)?,
@@ -142,13 +141,22 @@ impl<'a> JsonWriter<'a> {
         Ok(())
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), PgError> {
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Forgets what was written since there were `length` bytes.
+    pub(super) fn back_to(&mut self, length: usize) {
+        self.out.truncate(length);
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), PgError> {
         self.make_room(bytes.len())?;
         self.out.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn string(&mut self, bytes: &[u8]) -> Result<(), PgError> {
+    pub(super) fn string(&mut self, bytes: &[u8]) -> Result<(), PgError> {
         self.make_room(bytes.len())?;
         escape_within(bytes, self.out, self.limit);
         self.make_room(0)
@@ -158,7 +166,7 @@ impl<'a> JsonWriter<'a> {
         if self.out.len().saturating_add(bytes) <= self.limit { Ok(()) } else { Err(too_large(self.limit)) }
     }
 
-    fn integer(&mut self, value: i64) {
+    pub(super) fn integer(&mut self, value: i64) {
         // Twenty bytes hold every i64 with its sign.
         let mut digits = [0u8; 20];
         let mut at = digits.len();
@@ -222,7 +230,10 @@ fn escape_within(bytes: &[u8], out: &mut Vec<u8>, limit: usize) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let mut start = 0;
-    for (i, &byte) in bytes.iter().enumerate() {
+    let mut next = 0;
+    while let Some(i) = special(bytes, next) {
+        next = i + 1;
+        let byte = bytes[i];
         let short: &[u8] = match byte {
             b'"' => b"\\\"",
             b'\\' => b"\\\\",
@@ -252,6 +263,26 @@ fn escape_within(bytes: &[u8], out: &mut Vec<u8>, limit: usize) {
     out.push(b'"');
 }
 
+/// Where, from `start` on, the next byte is that a JSON string cannot hold as it is. Eight at a time: most text has none.
+pub(super) fn special(bytes: &[u8], start: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    // The lowest bit that is set belongs to the first byte below `least`; bits above it mean nothing.
+    let below = |word: u64, least: u8| word.wrapping_sub(ONES * u64::from(least)) & !word & HIGHS;
+    let is = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let mut at = start;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = below(word, 0x20) | is(word, b'"') | is(word, b'\\');
+        if found != 0 {
+            return usize::try_from(found.trailing_zeros() / 8).ok().map(|byte| at + byte);
+        }
+        at += 8;
+    }
+    let is_special = |byte: &u8| *byte < 0x20 || matches!(*byte, b'"' | b'\\');
+    bytes.get(at..)?.iter().position(is_special).map(|found| at + found)
+}
+
 /// What a type's output function writes, in the current memory context.
 unsafe fn output_bytes<'a>(output: &Output, datum: pg_sys::Datum) -> Result<&'a [u8], PgError> {
     let mut info = super::datum::for_one_call(&output.0);
@@ -264,7 +295,7 @@ unsafe fn output_bytes<'a>(output: &Output, datum: pg_sys::Datum) -> Result<&'a 
 
 type CFunction = unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum;
 
-unsafe fn c_function_bytes<'a>(function: CFunction, datum: pg_sys::Datum) -> Result<&'a [u8], PgError> {
+pub(super) unsafe fn c_function_bytes<'a>(function: CFunction, datum: pg_sys::Datum) -> Result<&'a [u8], PgError> {
     // SAFETY: the caller pairs an output function with a datum of its type.
     unsafe {
         let text = catch(|| raw::DirectFunctionCall1Coll(function, pg_sys::InvalidOid, datum))?;

@@ -85,6 +85,14 @@ unsafe extern "C-unwind" {
         collation: Oid,
         argument: Datum,
     ) -> Datum;
+    pub(super) fn DirectFunctionCall3Coll(
+        function: unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum,
+        collation: Oid,
+        first: Datum,
+        second: Datum,
+        third: Datum,
+    ) -> Datum;
+    pub(super) fn pg_detoast_datum(value: *mut pgrx::pg_sys::varlena) -> *mut pgrx::pg_sys::varlena;
     pub(super) fn pg_detoast_datum_packed(value: *mut pgrx::pg_sys::varlena) -> *mut pgrx::pg_sys::varlena;
     // arrayfuncs.c
     pub(super) fn construct_md_array(
@@ -101,6 +109,7 @@ unsafe extern "C-unwind" {
     // json.c, jsonb.c, numeric.c
     pub(super) fn array_to_json(fcinfo: FunctionCallInfo) -> Datum;
     pub(super) fn row_to_json(fcinfo: FunctionCallInfo) -> Datum;
+    pub(super) fn numeric_in(fcinfo: FunctionCallInfo) -> Datum;
     pub(super) fn jsonb_in(fcinfo: FunctionCallInfo) -> Datum;
     pub(super) fn json_in(fcinfo: FunctionCallInfo) -> Datum;
     pub(super) fn numeric_out(fcinfo: FunctionCallInfo) -> Datum;

@@ -1,39 +1,50 @@
-//! Time as records need it: nanoseconds to measure with, and the wall-clock time of a measured moment without asking
-//! the system a second time.
+//! Time as records need it: moments to measure with, and the wall-clock time of such a moment without asking the system
+//! a second time.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::pg::ticks;
 
 /// How long the distance between the two clocks is taken to stay the same.
 const ANCHOR_LASTS_NS: u64 = 1_000_000_000;
 
-static ORIGIN: OnceLock<Instant> = OnceLock::new();
 // When the wall clock was last read, on both clocks; 0 for never. One thread uses them.
-static ANCHOR_NS: AtomicU64 = AtomicU64::new(0);
+static ANCHOR_TICKS: AtomicU64 = AtomicU64::new(0);
 static ANCHOR_US: AtomicU64 = AtomicU64::new(0);
 
-/// Nanoseconds since this process first asked; never goes back.
-#[inline]
-pub(super) fn now_ns() -> u64 {
-    let since = ORIGIN.get_or_init(Instant::now).elapsed();
-    since.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(since.subsec_nanos()))
-}
+/// A moment that durations are measured from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(u64);
 
-/// Microseconds since 1970 at a moment that [`now_ns`] has just told.
-#[inline]
-pub(super) fn wall_us(at_ns: u64) -> u64 {
-    let (anchor_ns, anchor_us) = (ANCHOR_NS.load(Ordering::Relaxed), ANCHOR_US.load(Ordering::Relaxed));
-    let since_ns = at_ns.wrapping_sub(anchor_ns);
-    if anchor_us != 0 && since_ns < ANCHOR_LASTS_NS { anchor_us + since_ns / 1000 } else { anchor(at_ns) }
-}
+impl Moment {
+    /// Now.
+    #[inline]
+    pub(super) fn now() -> Self {
+        Self(ticks::now())
+    }
 
-#[cold]
-fn anchor(at_ns: u64) -> u64 {
-    let wall_us = micros(SystemTime::now());
-    ANCHOR_NS.store(at_ns, Ordering::Relaxed);
-    ANCHOR_US.store(wall_us, Ordering::Relaxed);
-    wall_us
+    /// Nanoseconds from then until now.
+    #[inline]
+    pub(super) fn elapsed_ns(self) -> u64 {
+        ticks::to_ns(ticks::now().saturating_sub(self.0))
+    }
+
+    /// Microseconds since 1970, for a moment that has just been.
+    #[inline]
+    pub(super) fn wall_us(self) -> u64 {
+        let (anchor, anchor_us) = (ANCHOR_TICKS.load(Ordering::Relaxed), ANCHOR_US.load(Ordering::Relaxed));
+        let since_ns = ticks::to_ns(self.0.wrapping_sub(anchor));
+        if anchor_us != 0 && since_ns < ANCHOR_LASTS_NS { anchor_us + since_ns / 1000 } else { self.anchor() }
+    }
+
+    #[cold]
+    fn anchor(self) -> u64 {
+        let wall_us = micros(SystemTime::now());
+        ANCHOR_TICKS.store(self.0, Ordering::Relaxed);
+        ANCHOR_US.store(wall_us, Ordering::Relaxed);
+        wall_us
+    }
 }
 
 /// Microseconds since 1970.

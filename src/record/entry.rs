@@ -206,7 +206,7 @@ pub(super) fn write(ring: &Ring<'_>, facts: &Facts, label: &Label, error: &str, 
     if !logs.is_empty() {
         write_logs(&mut text, logs, MAX_LOG_BYTES.min(ring.longest_entry() * size_of::<u64>() / 2));
     }
-    let text_words = to_words(&text);
+    let text_words = if text.is_empty() { Vec::new() } else { to_words(&text) };
     let Some(mut entry) = ring.reserve(FIXED_WORDS + label.words.len() + text_words.len()) else { return false };
     let id = u128::from_be_bytes(facts.id.0);
     let log_bytes = text.len().saturating_sub(error_bytes);

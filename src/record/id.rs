@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::clock;
+use super::clock::Moment;
 
 /// Bits of the counter below the millisecond: more ids than a process can use up in one.
 const COUNTER_BITS: u32 = 22;
@@ -20,8 +20,7 @@ static LAST: AtomicU64 = AtomicU64::new(0);
 impl InvocationId {
     /// A new one.
     pub fn new() -> Self {
-        let now_us = clock::wall_us(clock::now_ns());
-        Self::at(now_us)
+        Self::at(Moment::now().wall_us())
     }
 
     /// A new one for an invocation that began now, `now_us` microseconds after 1970.

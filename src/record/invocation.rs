@@ -3,17 +3,18 @@
 //! The records of all invocations that are running wait in a list of this process, so that they are written also when
 //! Postgres ends the process in the middle of one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use alyx_manifest::LogPolicy;
 
-use super::clock;
+use super::clock::Moment;
 use super::entry::{self, Facts, Kind, Label, Line, Status, Trigger};
 use super::id::{InvocationId, process_bits};
 use super::layout::{is_there, ring};
 use super::statistics::{self, Found};
+use crate::pg::single::Single;
 use crate::pg::{PgError, Role, SqlState, shmem};
 
 /// What led to one invocation, and what it is known as.
@@ -102,21 +103,23 @@ fn is_drawn(share: f64) -> bool {
 /// An invocation that has begun.
 struct Begun {
     recorder: Rc<Recorder>,
-    caller: Role,
-    occasion: Occasion,
-    id: InvocationId,
-    began_ns: u64,
+    began: Moment,
     began_us: u64,
-    /// When the guest had ended, once it has.
+    id: InvocationId,
+    caller: Role,
+    trigger: Trigger,
+    attempt: u16,
+    /// How long the guest ran, once it has ended.
     duration_ns: Option<u64>,
     used: Used,
-    payloads: Vec<Line>,
-    logs: Vec<Line>,
+    /// What went in and came out, then what the guest logged.
+    lines: Vec<Line>,
 }
 
 impl Begun {
-    fn record(mut self, status: Status, sqlstate: Option<SqlState>, error: &str) {
-        let duration_ns = self.duration_ns.unwrap_or_else(|| clock::now_ns().saturating_sub(self.began_ns));
+    #[inline]
+    fn record(&self, status: Status, sqlstate: Option<SqlState>, error: &str) {
+        let duration_ns = self.duration_ns.unwrap_or_else(|| self.began.elapsed_ns());
         let Some(slot) = self.recorder.slot() else { return };
         statistics::count(slot, status, duration_ns, self.used.rows, self.used.memory_bytes);
         if !self.recorder.wants(status) {
@@ -127,8 +130,8 @@ impl Begun {
             function: self.recorder.function,
             version: self.recorder.version,
             role: self.caller.oid(),
-            trigger: self.occasion.trigger,
-            attempt: self.occasion.attempt,
+            trigger: self.trigger,
+            attempt: self.attempt,
             status,
             sqlstate,
             duration_ns,
@@ -138,23 +141,32 @@ impl Begun {
             started_us: self.began_us,
             pid: shmem::process_id(),
         };
-        self.payloads.append(&mut self.logs);
         let is_written =
-            ring().is_some_and(|mine| entry::write(&mine.ring, &facts, &self.recorder.label, error, &self.payloads));
+            ring().is_some_and(|mine| entry::write(&mine.ring, &facts, &self.recorder.label, error, &self.lines));
         if !is_written {
             statistics::lose(slot);
         }
     }
 }
 
-thread_local! {
-    static RUNNING: RefCell<Vec<Begun>> = const { RefCell::new(Vec::new()) };
-}
+/// The invocations that are running, the innermost last.
+static RUNNING: Single<Vec<Begun>> = Single::new(Vec::new());
 
 /// Runs with the innermost invocation of this process.
 #[inline]
-fn innermost<T>(work: impl FnOnce(&mut Vec<Begun>) -> Option<T>) -> Option<T> {
-    RUNNING.try_with(|running| running.try_borrow_mut().ok().and_then(|mut running| work(&mut running))).ok().flatten()
+fn innermost<T>(work: impl FnOnce(&mut Begun) -> T) -> Option<T> {
+    RUNNING.with(|running| running.last_mut().map(work)).flatten()
+}
+
+/// Records the innermost invocation, which has ended; false when there is none.
+#[inline]
+fn end_innermost(status: Status, sqlstate: Option<SqlState>, error: &str) -> bool {
+    let ended = RUNNING.with(|running| {
+        let begun = running.last()?;
+        begun.record(status, sqlstate, error);
+        running.pop().map(drop)
+    });
+    ended.flatten().is_some()
 }
 
 /// An invocation under observation; nothing at all in a server without our shared memory. Dropped without an end it
@@ -174,37 +186,33 @@ impl Invocation {
             WATCHES_EXIT.store(true, Ordering::Relaxed);
             shmem::at_process_exit(record_all);
         }
-        let began_ns = clock::now_ns();
-        let began_us = clock::wall_us(began_ns);
+        let began = Moment::now();
+        let began_us = began.wall_us();
         let id = occasion.id.unwrap_or_else(|| InvocationId::at(began_us));
-        let begun = Begun {
-            recorder: Rc::clone(recorder),
-            caller,
-            occasion,
-            id,
-            began_ns,
-            began_us,
-            duration_ns: None,
-            used: Used::default(),
-            payloads: Vec::new(),
-            logs: Vec::new(),
-        };
-        innermost(|running| {
-            running.push(begun);
-            Some(())
+        let is_begun = RUNNING.with(|running| {
+            running.push(Begun {
+                recorder: Rc::clone(recorder),
+                began,
+                began_us,
+                id,
+                caller,
+                trigger: occasion.trigger,
+                attempt: occasion.attempt,
+                duration_ns: None,
+                used: Used::default(),
+                lines: Vec::new(),
+            });
         });
-        Self(true)
+        Self(is_begun.is_some())
     }
 
     /// The guest has returned, having used this much.
     #[inline]
     pub fn guest_ended(&mut self, used: Used) {
         if self.0 {
-            innermost(|running| {
-                let begun = running.last_mut()?;
-                begun.duration_ns = Some(clock::now_ns().saturating_sub(begun.began_ns));
+            innermost(|begun| {
+                begun.duration_ns = Some(begun.began.elapsed_ns());
                 begun.used = used;
-                Some(())
             });
         }
     }
@@ -212,11 +220,7 @@ impl Invocation {
     /// What the guest has logged.
     pub fn logged(&mut self, lines: impl Iterator<Item = Line>) {
         if self.0 {
-            let lines = lines.collect();
-            innermost(|running| {
-                running.last_mut()?.logs = lines;
-                Some(())
-            });
+            innermost(|begun| begun.lines.extend(lines));
         }
     }
 
@@ -240,10 +244,8 @@ impl Invocation {
 
     #[inline]
     fn end(&mut self, status: Status, sqlstate: Option<SqlState>, error: &str) {
-        if std::mem::take(&mut self.0)
-            && let Some(begun) = innermost(Vec::pop)
-        {
-            begun.record(status, sqlstate, error);
+        if std::mem::take(&mut self.0) {
+            end_innermost(status, sqlstate, error);
         }
     }
 }
@@ -259,21 +261,19 @@ impl Drop for Invocation {
 
 /// Keeps what went into the innermost invocation, or came out of it, with its record; nothing that should not be seen.
 pub fn keep_payload(kind: Kind, text: String) {
-    innermost(|running| {
-        let begun = running.last_mut()?;
-        begun.payloads.push(Line { kind, at_us: clock::wall_us(clock::now_ns()), text });
-        Some(())
+    innermost(|begun| {
+        // Before what was logged: where not all finds room, the payloads do.
+        let at = begun.lines.iter().take_while(|line| matches!(line.kind, Kind::Input | Kind::Output)).count();
+        begun.lines.insert(at, Line { kind, at_us: Moment::now().wall_us(), text });
     });
 }
 
 /// The id of the innermost invocation that is observed.
 pub fn current_id() -> Option<InvocationId> {
-    innermost(|running| running.last().map(|begun| begun.id))
+    innermost(|begun| begun.id)
 }
 
 /// Called when the process ends: what is still running will not end by itself.
 fn record_all() {
-    while let Some(begun) = innermost(Vec::pop) {
-        begun.record(Status::Canceled, Some(SqlState::new(b"57P01")), "the session ended while the function ran");
-    }
+    while end_innermost(Status::Canceled, Some(SqlState::new(b"57P01")), "the session ended while the function ran") {}
 }

@@ -8,6 +8,143 @@ fn db(test: &str) -> Db {
     db
 }
 
+/// jsonb is read and made in its stored form by code of ours: every value must come out as Postgres makes it, to the bit.
+#[test]
+fn jsonb_goes_through_a_guest_unchanged() {
+    let mut db = Db::new("jsonb_whole");
+    db.deploy_guest("echo");
+    db.run(
+        "CREATE FUNCTION whole(jsonb) RETURNS jsonb LANGUAGE wasm AS 'echo';
+         CREATE FUNCTION text_of(jsonb) RETURNS text LANGUAGE wasm AS 'echo';
+         CREATE FUNCTION made(text) RETURNS jsonb LANGUAGE wasm AS 'echo';
+         CREATE TABLE texts (id serial, json text);",
+    );
+    let long = "x".repeat(300);
+    let nested = format!("{}1{}", "[".repeat(60), "]".repeat(60));
+    let deeper = format!("{}{{}}{}", "[".repeat(200), "]".repeat(200));
+    let many: Vec<String> = (0..100).map(|i| format!("\"k{}\": [{i}, \"{i}\"]", (i * 37) % 100)).collect();
+    let numbers: Vec<String> =
+        (0..80).map(|i| format!("{}{}", if i % 2 == 0 { "-" } else { "" }, i * 12_347)).collect();
+    let (many, numbers) = (format!("{{{}}}", many.join(",")), format!("[{}]", numbers.join(",")));
+    let rows =
+        format!("[{}]", vec!["{\"id\": 1, \"title\": \"\u{fc}ber\", \"n\": 1.50, \"t\": [true, null]}"; 50].join(","));
+    let texts = [
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "7",
+        "-1",
+        "42",
+        "9999",
+        "10000",
+        "-10000",
+        "10001",
+        "12345678",
+        "99999999",
+        "100000000",
+        "20000000",
+        "1.0",
+        "1.50",
+        "-0.001",
+        "0.0",
+        "-0.0",
+        "123456789012345678901234567890.123456789",
+        "1e5",
+        "1.5E-3",
+        "\"\"",
+        "\"a\"",
+        "\"\u{e4}\u{1F642}\"",
+        r#""\"\\\/\b\f\n\r\t""#,
+        r#""\u00e4\ud83d\ude42\u0001""#,
+        "\"\u{7f}\"",
+        "[]",
+        "{}",
+        "[[]]",
+        "[{}]",
+        "{\"\": {}}",
+        " [ 1 , 2 ] ",
+        "{ \"b\" : 1 , \"a\" : 2 }",
+        "{\"a\": 1, \"a\": 2, \"a\": 3}",
+        "{\"bb\": 1, \"a\": 2, \"ab\": 3, \"\u{e4}\": 4, \"a\": [5]}",
+        r#"{"\u0061": 1, "a": 2}"#,
+        "[\"a\", 1, \"bc\", 2.5, [\"def\", {\"k\": [true, false, null, -5]}], \"x\", 7]",
+        &long,
+        &nested,
+        &deeper,
+        &many,
+        &numbers,
+        &rows,
+    ];
+    for text in texts {
+        let json = if text.starts_with('x') { format!("\"{text}\"") } else { text.to_owned() };
+        db.run(&format!("INSERT INTO texts (json) VALUES ($json${json}$json$)"));
+    }
+    let differ = "SELECT string_agg(json, E'\\n') FROM texts, LATERAL (SELECT json::jsonb AS j) x WHERE ";
+    assert_eq!(db.value(&format!("{differ} text_of(j) IS DISTINCT FROM j::text")), "NULL", "read");
+    for made in ["whole(j)", "made(json)"] {
+        assert_eq!(
+            db.value(&format!("{differ} {made} IS DISTINCT FROM j OR {made}::text <> j::text")),
+            "NULL",
+            "{made}"
+        );
+        assert_eq!(db.value(&format!("{differ} pg_column_size({made}) <> pg_column_size(j)")), "NULL", "{made}, size");
+        assert_eq!(
+            db.value(&format!("{differ} NOT ({made} @> j AND j @> {made}) OR jsonb_hash({made}) <> jsonb_hash(j)")),
+            "NULL",
+            "{made}, members"
+        );
+        // What is stored, byte for byte.
+        let stored = |value: &str| format!("md5(record_send(ROW({value}))) || md5(array_send(ARRAY[{value}]))");
+        assert_eq!(db.value(&format!("{differ} {} <> {}", stored(made), stored("j"))), "NULL", "{made}, sent");
+    }
+    db.run("CREATE TABLE a AS SELECT id, made(json) AS j FROM texts; CREATE TABLE b AS SELECT id, json::jsonb AS j FROM texts");
+    db.run("CREATE EXTENSION IF NOT EXISTS pageinspect");
+    let stored = |table: &str| {
+        format!(
+            "(SELECT md5(string_agg(t_data::text, ',' ORDER BY lp)) FROM generate_series(0, pg_relation_size('{table}') / 8192 - 1) p, heap_page_items(get_raw_page('{table}', p::int)))"
+        )
+    };
+    assert_eq!(db.value(&format!("SELECT {} = {}", stored("a"), stored("b"))), "t", "the same bytes on the page");
+}
+
+/// What jsonb_in refuses is refused with its words, whoever has read the text first.
+#[test]
+fn what_is_no_jsonb_is_refused_as_ever() {
+    let mut db = Db::new("jsonb_refused");
+    db.deploy_guest("echo");
+    db.run("CREATE FUNCTION made(text) RETURNS jsonb LANGUAGE wasm AS 'echo'");
+    for text in [
+        " ",
+        "01",
+        "1.",
+        "-",
+        "[1,]",
+        "[,]",
+        "{\"a\"}",
+        "{\"a\":1,}",
+        "nul",
+        "[1 2]",
+        "\"a",
+        "\"\\x\"",
+        "\"a\nb\"",
+        "{a: 1}",
+        "[1] x",
+        "\"\\ud800\"",
+        "\"\\u0000\"",
+        "\"\\udc00\\ud800\"",
+        "1e999999",
+    ] {
+        let error = db.refusal(&format!("SELECT made($json${text}$json$)"));
+        let wanted = db.refusal(&format!("SELECT $json${text}$json$::jsonb"));
+        let told = format!("{} {}", error.message, error.detail);
+        let theirs = if wanted.detail.is_empty() { wanted.message } else { wanted.detail };
+        let theirs = theirs.trim_end_matches('.').to_lowercase();
+        assert!(told.to_lowercase().contains(&theirs), "{text:?}: {told} instead of {theirs}");
+    }
+}
+
 #[test]
 fn one_argument_of_text_bytea_json_jsonb_is_the_input_itself() {
     let mut db = db("arguments_single");

@@ -12,9 +12,10 @@ use crate::setup::{self, Ready};
 const DATABASE: &str = "bench";
 
 /// What can be measured by itself, and the script that does it.
-const PARTS: &[(&str, &str)] = &[("calls", "bench/bench.py"), ("jobs", "bench/jobs/main.py")];
+const PARTS: &[(&str, &str)] =
+    &[("calls", "bench/bench.py"), ("jobs", "bench/jobs/main.py"), ("backends", "bench/backends/main.py")];
 
-/// `cargo xtask bench [calls|jobs] [ARGS]`; the arguments go to the script of the part, or to both.
+/// `cargo xtask bench [calls|jobs|backends] [ARGS]`; the arguments go to the script of the part, or to all.
 pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let (parts, arguments) = chosen(arguments);
     let ready = setup::prepare(console)?;
@@ -64,7 +65,7 @@ mod tests {
     fn a_part_can_be_named_before_the_arguments() {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let names = |arguments: &[String]| chosen(arguments).0.iter().map(|(part, _)| *part).collect::<Vec<_>>();
-        assert_eq!(names(&[]), ["calls", "jobs"]);
+        assert_eq!(names(&[]), ["calls", "jobs", "backends"]);
         assert_eq!(names(&words(&["jobs", "--quick"])), ["jobs"]);
         assert_eq!(chosen(&words(&["jobs", "--quick"])).1, ["--quick"]);
         assert_eq!(chosen(&words(&["--quick"])), (PARTS.to_vec(), words(&["--quick"]).as_slice()));

@@ -61,6 +61,10 @@ export function initialisingHost() {
   host.imports = {
     "extism:host/env": lend(env, refuse),
     "extism:host/user": lend({}, refuse),
+    "alyx:host/memory": {
+      load: (offset, at, length) => new Uint8Array(host.memory.buffer, at, length).set(blocks.subarray(Number(offset), Number(offset) + length)),
+      store: (offset, at, length) => blocks.set(new Uint8Array(host.memory.buffer, at, length), Number(offset)),
+    },
     wasi_snapshot_preview1: lend(wasi, () => () => NOT_SUPPORTED),
   };
   return host;

@@ -19,8 +19,7 @@ ENV("load_u64") uint64_t x_load_u64(uint64_t at);
 ENV("store_u8") void x_store_u8(uint64_t at, uint32_t value);
 ENV("store_u64") void x_store_u64(uint64_t at, uint64_t value);
 ENV("input_length") uint64_t x_input_length(void);
-ENV("input_load_u8") uint32_t x_input_load_u8(uint64_t at);
-ENV("input_load_u64") uint64_t x_input_load_u64(uint64_t at);
+ENV("input_offset") block x_input_offset(void);
 ENV("output_set") void x_output_set(block b, uint64_t length);
 ENV("error_set") void x_error_set(block b);
 ENV("config_get") block x_config_get(block key);
@@ -35,7 +34,8 @@ ENV("log_info") void x_log_info(block b);
 ENV("log_warn") void x_log_warn(block b);
 ENV("log_error") void x_log_error(block b);
 
-/* Unaligned 8-byte access: the host moves at most 8 bytes a call. */
+#ifdef ALYX_STANDALONE
+/* Unaligned 8-byte access: an Extism host moves at most 8 bytes a call. */
 typedef uint64_t __attribute__((aligned(1), may_alias)) unaligned_u64;
 
 static inline void block_read(block b, uint8_t *to, size_t n)
@@ -55,14 +55,15 @@ static inline void block_write(block b, const uint8_t *from, size_t n)
     for (; i < n; i++)
         x_store_u8(b + i, from[i]);
 }
+#else
+#define MEMORY(name) __attribute__((import_module("alyx:host/memory"), import_name(name)))
+MEMORY("load") void block_read(block b, uint8_t *to, size_t n);
+MEMORY("store") void block_write(block b, const uint8_t *from, size_t n);
+#endif
 
 static inline void input_read(uint8_t *to, size_t n)
 {
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        *(unaligned_u64 *)(to + i) = x_input_load_u64(i);
-    for (; i < n; i++)
-        to[i] = (uint8_t)x_input_load_u8(i);
+    block_read(x_input_offset(), to, n);
 }
 
 /* A new block with these bytes; 0 for none, and where the host has no memory. */

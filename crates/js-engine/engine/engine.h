@@ -38,6 +38,9 @@ JSValue uint8_array(uint8_t *owned, size_t length); /* takes malloc'ed memory */
 JSValue utf8_string(const uint8_t *p, size_t n, int fatal); /* undefined: not UTF-8, and fatal */
 void utf8_mend(char *text, size_t n);                       /* lone surrogates become U+FFFD */
 
+/* json.c, at the end of quickjs.c: reads fast; eight bytes must follow the text, the first of them NUL */
+JSValue json_parse(JSContext *c, const char *text, size_t length);
+
 /* host.c */
 JSValue host_object(void); /* what the prelude gets */
 extern JSValue dispatcher, failure, timers;

@@ -22,10 +22,19 @@ static JSValue out_of_blocks(void)
 
 /* ---- input and output ---- */
 
+/* The NUL that ends a text, and what json_parse may look at behind it. */
+#define JSON_ROOM 8
+
+static JSValue json_of(const char *text, size_t n)
+{
+    /* What json_parse remembers must not get into a snapshot. */
+    return initialising ? JS_ParseJSON(ctx, text, n, "input") : json_parse(ctx, text, n);
+}
+
 static uint8_t *take_input(size_t *length)
 {
     *length = x_input_length();
-    uint8_t *p = malloc(*length + 1);
+    uint8_t *p = malloc(*length + JSON_ROOM);
     if (!p) {
         JS_ThrowOutOfMemory(ctx);
         return NULL;
@@ -54,7 +63,7 @@ METHOD(input_json)
     uint8_t *p = take_input(&n);
     if (!p)
         return JS_EXCEPTION;
-    JSValue v = n ? JS_ParseJSON(ctx, (char *)p, n, "input") : JS_UNDEFINED;
+    JSValue v = n ? json_of((char *)p, n) : JS_UNDEFINED;
     free(p);
     return v;
 }
@@ -88,9 +97,43 @@ METHOD(output)
     return set_output(argv[0]);
 }
 
+/* Numbers, true, false and null need no string of JavaScript's. */
+static size_t short_json(JSValueConst value, char *to)
+{
+    switch (JS_VALUE_GET_TAG(value)) {
+    case JS_TAG_INT: {
+        char digits[12], *at = digits + sizeof digits;
+        int32_t n = JS_VALUE_GET_INT(value);
+        uint32_t left = n < 0 ? 0u - (uint32_t)n : (uint32_t)n;
+        do
+            *--at = (char)('0' + left % 10);
+        while (left /= 10);
+        if (n < 0)
+            *--at = '-';
+        memcpy(to, at, (size_t)(digits + sizeof digits - at));
+        return (size_t)(digits + sizeof digits - at);
+    }
+    case JS_TAG_BOOL:
+        return JS_VALUE_GET_BOOL(value) ? (memcpy(to, "true", 4), 4) : (memcpy(to, "false", 5), 5);
+    case JS_TAG_NULL:
+        return (memcpy(to, "null", 4), 4);
+    default:
+        return 0;
+    }
+}
+
 METHOD(output_json)
 {
     IGNORE;
+    char few[12];
+    size_t n = short_json(argv[0], few);
+    if (n) {
+        block b = block_of(few, n);
+        if (!b)
+            return out_of_blocks();
+        x_output_set(b, n);
+        return JS_UNDEFINED;
+    }
     JSValue text = JS_JSONStringify(ctx, argv[0], JS_UNDEFINED, JS_UNDEFINED);
     if (JS_IsException(text))
         return text;
@@ -162,13 +205,13 @@ METHOD(call)
     size_t n = answer ? x_length(answer) : 0;
     if (n == 0)
         return JS_UNDEFINED;
-    char *p = malloc(n + 1);
+    char *p = malloc(n + JSON_ROOM);
     if (!p)
         return JS_ThrowOutOfMemory(ctx);
     block_read(answer, (uint8_t *)p, n);
     x_free(answer);
     p[n] = 0;
-    JSValue v = JS_ParseJSON(ctx, p, n, "answer");
+    JSValue v = json_of(p, n);
     free(p);
     return v;
 }

@@ -35,7 +35,7 @@ static void *take_zeroed(void *opaque, size_t count, size_t n)
 static void give_back(void *opaque, void *p)
 {
     (void)opaque;
-    if (p)
+    if (p && scrubbing)
         wipe(p, usable(p));
     free(p);
 }

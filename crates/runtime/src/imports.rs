@@ -5,6 +5,7 @@
 use crate::error::Error;
 use crate::settings::Shared;
 use crate::summary::{ValueType, signature_text};
+use crate::transfer;
 use alyx_abi::HOST_FUNCTIONS;
 
 /// A group of host functions.
@@ -14,6 +15,8 @@ pub(crate) enum Namespace {
     Extism,
     /// `extism:host/user` and its older names: functions of the embedder, each `(i64) -> i64`.
     User,
+    /// `alyx:host/memory`: blocks moved in one call.
+    Memory,
     /// WASI preview 1.
     Wasi,
 }
@@ -23,6 +26,7 @@ impl Namespace {
         match module {
             "extism:host/env" => Some(Self::Extism),
             "extism:host/user" | "extism:env/user" | "extism:user" => Some(Self::User),
+            transfer::NAMESPACE => Some(Self::Memory),
             "wasi_snapshot_preview1" => Some(Self::Wasi),
             _ => None,
         }
@@ -66,6 +70,8 @@ const EXTISM: [Entry; 32] = [
     ("var_get", "I", "I"),
     ("var_set", "II", ""),
 ];
+
+const MEMORY: [Entry; 2] = [("load", "Iii", ""), ("store", "Iii", "")];
 
 /// Functions of WASI preview 1 that do something here.
 const WASI: [Entry; 16] = [
@@ -144,6 +150,7 @@ pub(crate) fn check(
     let entry = |table: &'static [Entry]| table.iter().find(|entry| entry.0 == name).map(|entry| (entry.1, entry.2));
     let expected = match Namespace::of(module) {
         Some(Namespace::Extism) => entry(&EXTISM),
+        Some(Namespace::Memory) => entry(&MEMORY),
         Some(Namespace::User) if HOST_FUNCTIONS.contains(&name) || user(name) => Some(("I", "I")),
         Some(Namespace::Wasi) => entry(&WASI).or_else(|| entry(&WASI_REFUSED)),
         Some(Namespace::User) | None => None,
@@ -174,10 +181,11 @@ pub(crate) fn unknown(module: &str, name: &str) -> Error {
     let hint = match Namespace::of(module) {
         Some(Namespace::User) => "Map this name to a function under host_functions in the manifest.",
         Some(Namespace::Extism) => "Build the module with an Extism PDK of version 1, and import only its functions.",
+        Some(Namespace::Memory) => "It has load and store.",
         Some(Namespace::Wasi) => "WASI preview 1 has no such function.",
         None if module == "wasi_unstable" => "Build the module with a toolchain that targets WASI preview 1.",
         None if module.starts_with("wasi:") => "Build a core module for WASI preview 1 instead of a component.",
-        None => "A module may import extism:host/env, extism:host/user and wasi_snapshot_preview1.",
+        None => "A module may import extism:host/env, extism:host/user, alyx:host/memory and wasi_snapshot_preview1.",
     };
     Error::UnknownImport { module: module.to_owned(), name: name.to_owned(), hint: hint.to_owned() }
 }
@@ -200,5 +208,6 @@ fn spelled(types: &[ValueType]) -> impl Iterator<Item = char> {
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, Entry)> {
     let extism = EXTISM.iter().map(|entry| ("extism:host/env", *entry));
     let wasi = WASI.iter().chain(&WASI_REFUSED).map(|entry| ("wasi_snapshot_preview1", *entry));
-    extism.chain(HOST_FUNCTIONS.iter().map(|name| ("extism:host/user", (*name, "I", "I")))).chain(wasi)
+    let memory = MEMORY.iter().map(|entry| (transfer::NAMESPACE, *entry));
+    extism.chain(memory).chain(HOST_FUNCTIONS.iter().map(|name| ("extism:host/user", (*name, "I", "I")))).chain(wasi)
 }

@@ -17,8 +17,6 @@ const INLINE_ARGS: usize = 16;
 pub struct Instance<H: Host> {
     store: Store<State<H>>,
     instance: wasmtime::Instance,
-    /// The instance that has the memory: the same, but for a program.
-    home: wasmtime::Instance,
     module: Rc<Module<H>>,
     /// Distinguishes it from all others of this process.
     id: u64,
@@ -51,8 +49,9 @@ impl<H: Host> Instance<H> {
                 });
             }
         };
+        store.data_mut().memory = home.get_memory(&mut store, "memory");
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut instance = Self { store, instance, home, module, id, usable: true, told_event: false };
+        let mut instance = Self { store, instance, module, id, usable: true, told_event: false };
         instance.initialise()?;
         Ok(instance)
     }
@@ -186,7 +185,7 @@ impl<H: Host> Instance<H> {
 
     /// Its memory; empty where it exports none.
     pub fn memory(&mut self) -> &mut [u8] {
-        match self.home.get_memory(&mut self.store, "memory") {
+        match self.store.data().memory {
             Some(memory) => memory.data_mut(&mut self.store),
             None => &mut [],
         }
@@ -196,7 +195,7 @@ impl<H: Host> Instance<H> {
     fn tell(&mut self, is_event: bool) {
         self.told_event = is_event;
         let Some(address) = self.module.event_flag().and_then(|address| usize::try_from(address).ok()) else { return };
-        let memory = self.home.get_memory(&mut self.store, "memory");
+        let memory = self.store.data().memory;
         let _ = memory.map(|memory| memory.write(&mut self.store, address, &u32::from(is_event).to_le_bytes()));
     }
 

@@ -40,6 +40,7 @@ mod sha256;
 mod state;
 mod stateless;
 mod summary;
+mod transfer;
 mod trusted;
 mod user;
 mod variables;

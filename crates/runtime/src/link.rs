@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::imports::{self, Namespace};
 use crate::state::State;
 use crate::summary::Import;
-use crate::{extism, user, wasi};
+use crate::{extism, transfer, user, wasi};
 use std::collections::BTreeSet;
 use wasmtime::{InstancePre, Linker, Module};
 
@@ -18,6 +18,7 @@ pub(crate) fn link<H: Host>(module: &Module, imports: &[Import]) -> Result<Insta
         let known = match Namespace::of(namespace) {
             Some(Namespace::Extism) => extism::define(&mut linker, namespace, name),
             Some(Namespace::User) => user::define(&mut linker, namespace, name),
+            Some(Namespace::Memory) => transfer::define(&mut linker, namespace, name),
             Some(Namespace::Wasi) => wasi::define(&mut linker, namespace, name),
             None => Ok(false),
         };

@@ -51,6 +51,8 @@ pub(crate) struct State<H: Host> {
     pub(crate) stop: Option<Stop<H::Error>>,
     /// Whether time stands still.
     pub(crate) is_frozen: bool,
+    /// The guest's memory, once the instance is there: looking it up by name takes longer than moving a message.
+    pub(crate) memory: Option<wasmtime::Memory>,
 }
 
 impl<H: Host> State<H> {
@@ -68,6 +70,7 @@ impl<H: Host> State<H> {
             environment: None,
             stop: None,
             is_frozen: false,
+            memory: None,
         }
     }
 

@@ -52,6 +52,10 @@ class Instance {
     this.#exports = new WebAssembly.Instance(module, {
       "extism:host/env": fallback(this.#env()),
       "extism:host/user": fallback({}),
+      "alyx:host/memory": {
+        load: (offset, at, length) => this.#memory(at, length).set(this.#blocks(offset, length)),
+        store: (offset, at, length) => this.#blocks(offset, length).set(this.#memory(at, length)),
+      },
       wasi_snapshot_preview1: fallback(this.#wasi()),
     }).exports;
   }
@@ -86,6 +90,14 @@ class Instance {
   exported(name) {
     this.put(Buffer.from(name));
     return this.json("alyx_export_json");
+  }
+
+  #memory(at, length) {
+    return new Uint8Array(this.#exports.memory.buffer, at, length);
+  }
+
+  #blocks(offset, length) {
+    return new Uint8Array(this.#kernel.buffer, Number(offset), length);
   }
 
   /** Enough of Extism for error messages and console lines. */

@@ -40,11 +40,15 @@ export class Host {
     this.error = undefined;
   }
 
-  /** Imports for a module; `memory` is read when WASI is first called. */
+  /** Imports for a module; `memory` is asked for when one that needs it is first called. */
   imports(memory) {
     return {
       "extism:host/env": named((name) => this.#env[name]),
       "extism:host/user": named((name) => (offset) => this.#ask(name, offset)),
+      "alyx:host/memory": {
+        load: (offset, at, length) => new Uint8Array(memory().buffer, at, length).set(this.#bytes(offset, length)),
+        store: (offset, at, length) => new Uint8Array(this.#memory.buffer).set(new Uint8Array(memory().buffer, at, length), Number(offset)),
+      },
       wasi_snapshot_preview1: named((name) => wasi(memory)[name] ?? (() => 52)),
     };
   }

@@ -22,14 +22,16 @@ unsafe extern "C" {
     safe fn alloc(length: u64) -> u64;
     safe fn free(offset: u64);
     safe fn length(offset: u64) -> u64;
-    safe fn load_u8(offset: u64) -> u32;
-    safe fn load_u64(offset: u64) -> u64;
-    safe fn store_u8(offset: u64, byte: u32);
-    safe fn store_u64(offset: u64, bytes: u64);
     safe fn input_length() -> u64;
-    safe fn input_load_u8(offset: u64) -> u32;
-    safe fn input_load_u64(offset: u64) -> u64;
+    safe fn input_offset() -> u64;
     safe fn output_set(offset: u64, length: u64);
+}
+
+// These two do touch the guest's memory: a block's bytes are copied to it, or from it.
+#[link(wasm_import_module = "alyx:host/memory")]
+unsafe extern "C" {
+    fn load(offset: u64, to: *mut u8, length: usize);
+    fn store(offset: u64, from: *const u8, length: usize);
 }
 
 // SAFETY: as above.
@@ -58,7 +60,7 @@ pub(crate) type Import = extern "C" fn(u64) -> u64;
 
 /// The input of this invocation.
 pub(crate) fn input() -> Vec<u8> {
-    read(input_length(), |at| input_load_u64(at), |at| input_load_u8(at))
+    read(input_offset(), input_length())
 }
 
 /// Sets the output. Empty output is output too, and needs a block: null would leave it unset.
@@ -71,7 +73,7 @@ pub(crate) fn call(import: Import, request: &[u8]) -> Vec<u8> {
     let block = write(request, 0);
     let answer = import(block);
     free(block);
-    let response = read(length(answer), |at| load_u64(answer + at), |at| load_u8(answer + at));
+    let response = read(answer, length(answer));
     free(answer);
     response
 }
@@ -84,32 +86,19 @@ fn size(bytes: &[u8]) -> u64 {
 /// A new block that holds `bytes`, of at least `least` bytes.
 fn write(bytes: &[u8], least: u64) -> u64 {
     let block = alloc(size(bytes).max(least));
-    let words = bytes.chunks_exact(8);
-    let rest = words.remainder();
-    let mut at = block;
-    for word in words {
-        store_u64(at, word.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)));
-        at += 8;
-    }
-    for byte in rest {
-        store_u8(at, u32::from(*byte));
-        at += 1;
-    }
+    // SAFETY: the host reads these bytes, which are ours, during the call.
+    unsafe { store(block, bytes.as_ptr(), bytes.len()) };
     block
 }
 
-/// `length` bytes from two functions that give eight and one at an offset.
-fn read(length: u64, eight: impl Fn(u64) -> u64, one: impl Fn(u64) -> u32) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    let mut at = 0;
-    while at + 8 <= length {
-        bytes.extend_from_slice(&eight(at).to_le_bytes());
-        at += 8;
-    }
-    while at < length {
-        let [byte, ..] = one(at).to_le_bytes();
-        bytes.push(byte);
-        at += 1;
+/// `length` bytes from `offset` on.
+fn read(offset: u64, length: u64) -> Vec<u8> {
+    let length = usize::try_from(length).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(length);
+    // SAFETY: the host writes `length` bytes, for which there is room, or ends the guest.
+    unsafe {
+        load(offset, bytes.as_mut_ptr(), length);
+        bytes.set_len(length);
     }
     bytes
 }

@@ -23,7 +23,7 @@ static slice slug_of(slice title) {
 }
 
 ALYX_EXPORT("handler") int handler(void) {
-    slice input = alyx_input(), row = json_get(json_get(input, TEXT("database")), TEXT("new"));
+    slice input = alyx_input(), row = JSON_PATH(input, TEXT("database"), TEXT("new"));
     writer answer = {0};
     if (!row.length) {
         /* Called with an input (alyx invoke) there is no row. */

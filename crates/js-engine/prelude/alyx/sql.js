@@ -30,13 +30,13 @@ const KINDS = {
     const args = readArguments();
     if (prepared.bytes !== null) for (const i of prepared.bytes) args[i] = fromBytea(args[i]);
     if (prepared.isSet) startSet();
-    const result = prepared.fn(...args);
+    const result = apply(prepared.fn, args);
     return isPromise(result) ? result.then(prepared.write) : prepared.write(result);
   },
   trigger(prepared) {
     const { database } = event();
     const row = database.new ?? undefined;
-    const before = row === undefined ? undefined : remember(row);
+    const before = row === undefined || !canChange(database) ? undefined : remember(row);
     const result = prepared.fn(
       row, database.old ?? undefined, database.op, database.trigger, database.timing, database.level, prepared.relid(database),
       database.table, database.schema, database.args ?? [], database.new_rows, database.old_rows,
@@ -56,8 +56,18 @@ function relationId({ schema, table }) {
 }
 
 function readArguments() {
-  const text = engine.inputText();
-  return text === "" ? [] : engine.inputJson();
+  return engine.inputJson() ?? [];
+}
+
+/** `fn(...args)`, which is slow for what most functions have. */
+function apply(fn, args) {
+  switch (args.length) {
+    case 0: return fn();
+    case 1: return fn(args[0]);
+    case 2: return fn(args[0], args[1]);
+    case 3: return fn(args[0], args[1], args[2]);
+    default: return fn(...args);
+  }
 }
 
 /** plv8's rule: null drops the row, nothing keeps NEW as it was left, an object is the row. */

@@ -31,6 +31,8 @@
 (import "extism:host/env" "get_log_level" (func $get_log_level (result i32)))
 (import "extism:host/env" "memory_bytes" (func $memory_bytes (result i64)))
 (import "extism:host/env" "reset" (func $reset))
+(import "alyx:host/memory" "load" (func $load (param i64 i32 i32)))
+(import "alyx:host/memory" "store" (func $store (param i64 i32 i32)))
 (import "extism:host/user" "db_query" (func $db_query (param i64) (result i64)))
 
 (memory (export "memory") 1)

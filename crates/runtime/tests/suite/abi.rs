@@ -55,6 +55,44 @@ fn loads_and_stores_are_little_endian_and_ignore_what_is_out_of_bounds() {
 }
 
 #[test]
+fn blocks_move_in_one_call() {
+    let text = r#"(func (export "f") (local $a i64)
+        (local.set $a (call $alloc (i64.const 20)))
+        (i64.store (i32.const 1000) (i64.const 0x0807060504030201))
+        (call $store (i64.add (local.get $a) (i64.const 12)) (i32.const 1000) (i32.const 8))
+        (call $assert (i64.eq (call $load_u64 (i64.add (local.get $a) (i64.const 12))) (i64.const 0x0807060504030201)))
+        (call $load (i64.add (local.get $a) (i64.const 14)) (i32.const 65533) (i32.const 3))
+        (call $assert (i32.eq (i32.load8_u (i32.const 65533)) (i32.const 3)))
+        (call $assert (i32.eq (i32.load8_u (i32.const 65535)) (i32.const 5)))
+        (call $load (i64.const 0) (i32.const -1) (i32.const 0))
+        (call $store (i64.const -1) (i32.const -1) (i32.const 0)))"#;
+    assert_eq!(run(text, "f", b""), Ok(None));
+}
+
+#[test]
+fn what_is_moved_must_lie_inside_on_both_sides() {
+    for (offset, address, length) in [
+        ("(local.get $a)", 65533, 4),
+        ("(local.get $a)", -1, 1),
+        ("(local.get $a)", 0, -1),
+        ("(i64.const 0)", 0, 1),
+        ("(i64.const -1)", 0, 2),
+        ("(i64.const 0x100000000)", 0, 1),
+        ("(i64.add (local.get $a) (i64.const 20))", 0, 70_000),
+        ("(i64.sub (call $memory_bytes) (i64.const 1))", 0, 2),
+    ] {
+        for way in ["load", "store"] {
+            let text = format!(
+                "(func (export \"f\") (local $a i64) (local.set $a (call $alloc (i64.const 20)))
+                   (call ${way} {offset} (i32.const {address}) (i32.const {length})))"
+            );
+            let message = trap_message(run(&text, "f", b""));
+            assert!(message.contains("not all inside of"), "{way} {offset} {address} {length}: {message}");
+        }
+    }
+}
+
+#[test]
 fn input_is_read_relative_to_itself() {
     let text = r#"(func (export "f")
         (call $assert (i64.eq (call $input_length) (i64.const 9)))
