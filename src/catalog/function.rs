@@ -1,6 +1,6 @@
 //! A deployed function as a value, cached by name until a deploy is announced.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -57,8 +57,8 @@ pub struct Function {
     pub webhook_secrets: BTreeMap<String, Vec<u8>>,
     /// Whether its jobs wait.
     pub is_paused: bool,
-    /// OID of the SQL function `name(jsonb)` that deploy made, if it is there.
-    pub sql_function: Option<u32>,
+    /// OID of the SQL function `name(jsonb)` that deploy made, if it is there; looked for when it is first asked for.
+    pub sql_function: OnceCell<Option<u32>>,
 }
 
 impl Function {
@@ -96,8 +96,26 @@ impl Function {
     }
 
     /// Whether `role` may call it by name.
-    pub fn may_be_called_by(&self, role: Role) -> bool {
-        self.sql_function.is_some_and(|oid| role.may_execute(oid)) || role.has_rights_of(self.owner)
+    pub fn may_be_called_by(&self, role: Role) -> Result<bool, PgError> {
+        if role.has_rights_of(self.owner) {
+            return Ok(true);
+        }
+        let found = match self.sql_function.get() {
+            Some(found) => *found,
+            None => {
+                let found = self.find_sql_function()?;
+                *self.sql_function.get_or_init(|| found)
+            }
+        };
+        Ok(found.is_some_and(|oid| role.may_execute(oid)))
+    }
+
+    fn find_sql_function(&self) -> Result<Option<u32>, PgError> {
+        let sql = include_str!("../../sql/queries/find_entry_function.sql");
+        let params =
+            [Param::Text(Some(&self.name)), Param::Text(Some(&self.schema)), Param::Big(i64::from(self.owner.oid()))];
+        let rows = as_owner(|| spi::query_latest(sql, &params))?;
+        Ok(rows.into_iter().flatten().next().and_then(spi::Cell::parse))
     }
 }
 
@@ -187,8 +205,8 @@ fn read(name: &str) -> Result<Function, PgError> {
     let schema = next().text();
     let id = next().parse().unwrap_or(0);
     let is_paused = next().is_true();
-    let sql_function = next().parse();
-    let granted: BTreeMap<String, String> = serde_json::from_str(&next().text()).unwrap_or_default();
+    let wants_secrets = !manifest.secrets.is_empty() || manifest.webhook_secrets().next().is_some();
+    let granted = if wants_secrets { granted_secrets(id)? } else { BTreeMap::new() };
     let opened = |is_wanted: &dyn Fn(&str) -> bool| -> BTreeMap<String, Vec<u8>> {
         let wanted = granted.iter().filter(|(key, _)| is_wanted(key));
         wanted.map(|(key, sealed)| (key.clone(), from_base64(sealed))).collect()
@@ -211,8 +229,16 @@ fn read(name: &str) -> Result<Function, PgError> {
         secrets,
         webhook_secrets,
         is_paused,
-        sql_function,
+        sql_function: OnceCell::new(),
     })
+}
+
+/// Ciphertext of what a function was granted, by name.
+fn granted_secrets(id: i64) -> Result<BTreeMap<String, String>, PgError> {
+    let sql = include_str!("../../sql/queries/find_granted_secrets.sql");
+    let rows = as_owner(|| spi::query_latest(sql, &[Param::Big(id)]))?;
+    let found = rows.into_iter().flatten().next().map(spi::Cell::text).unwrap_or_default();
+    Ok(serde_json::from_str(&found).unwrap_or_default())
 }
 
 /// What `encode(…, 'base64')` wrote; nothing when it is damaged, which nobody can open.

@@ -25,7 +25,7 @@ pub struct Order {
 /// 42883 for an unknown function, 42501 when the role may not call it, 55000 in a server that runs no jobs.
 pub fn enqueue(name: &str, input: &str, order: Order, role: Role) -> Result<InvocationId, PgError> {
     let function = catalog::find(name)?;
-    if !function.may_be_called_by(role) {
+    if !function.may_be_called_by(role)? {
         return Err(Error::NotAllowed {
             message: format!("permission denied for function \"{name}\""),
             hint: Some("Calling it takes EXECUTE on its SQL function.".to_owned()),

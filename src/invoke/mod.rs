@@ -177,7 +177,7 @@ fn keep(kind: Kind, bytes: &[u8], most_bytes: usize) {
 /// 42883 for an unknown function, 42501 when the role may not call it, or what the invocation ends with.
 pub fn by_name(name: &str, input: &[u8], role: Role) -> Result<Option<Vec<u8>>, PgError> {
     let function = catalog::find(name)?;
-    if !function.may_be_called_by(role) {
+    if !function.may_be_called_by(role)? {
         return Err(Error::NotAllowed {
             message: format!("permission denied for function \"{name}\""),
             hint: Some("Calling it takes EXECUTE on its SQL function.".to_owned()),

@@ -3,6 +3,7 @@
 //! Nothing is stored but what `pg_proc` holds: the program is linked from the source when it is first needed, and kept
 //! with the compiled code under the source's hash.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -47,7 +48,7 @@ pub(super) fn function(procedure: &Procedure) -> Result<Rc<Function>, PgError> {
         secrets: BTreeMap::new(),
         webhook_secrets: BTreeMap::new(),
         is_paused: false,
-        sql_function: Some(procedure.oid),
+        sql_function: OnceCell::from(Some(procedure.oid)),
     }))
 }
 

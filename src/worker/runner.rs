@@ -216,7 +216,7 @@ fn check_rights(job: &Job, function: &catalog::Function, role: Role) -> Result<(
         return Err(PgError::new(SqlState::new(b"40001"), "the job's role has changed"));
     }
     // Whether a trigger may run its function was asked when the trigger was made, as Postgres does it.
-    if job.source != Source::Database && !function.may_be_called_by(job.role) {
+    if job.source != Source::Database && !function.may_be_called_by(job.role)? {
         let message = format!("permission denied for function \"{}\"", function.name);
         return refuse(message, "Calling it takes EXECUTE on its SQL function.");
     }

@@ -36,7 +36,7 @@ pub(in crate::api) fn call(call: &mut Call<'_>) -> Result<Reply, PgError> {
     let function = catalog::find(&request.function)?;
     let way = way(&function, request.route.as_deref(), &request.message.method)?;
     request.caller.enter(&request.message, matches!(way, Way::Nobody))?;
-    if matches!(way, Way::Granted) && !function.may_be_called_by(current_role()) {
+    if matches!(way, Way::Granted) && !function.may_be_called_by(current_role())? {
         return Err(Error::NotAllowed {
             message: format!("permission denied for function \"{}\"", function.name),
             hint: Some("Calling it takes EXECUTE on its SQL function.".to_owned()),

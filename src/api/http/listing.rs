@@ -21,7 +21,8 @@ pub(in crate::api) fn list(_call: &mut Call<'_>) -> Result<Reply, PgError> {
         }
         // Dropped in the meantime, or of a release that wrote other manifests: not there.
         let Ok(function) = catalog::find(&name) else { continue };
-        listed.extend(describe(&function));
+        let is_callable = function.export.is_some() && function.may_be_called_by(current_role())?;
+        listed.extend(describe(&function, is_callable));
         if listed.len() == MOST {
             break;
         }
@@ -29,8 +30,7 @@ pub(in crate::api) fn list(_call: &mut Call<'_>) -> Result<Reply, PgError> {
     reply(&Value::Array(listed))
 }
 
-fn describe(function: &Function) -> Option<Value> {
-    let is_callable = function.export.is_some() && function.may_be_called_by(current_role());
+fn describe(function: &Function, is_callable: bool) -> Option<Value> {
     let mut ways = Vec::new();
     for hook in &function.manifest.hooks {
         let Hook::Http(hook) = hook else { continue };
