@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round: a look, not a result")
-    parser.add_argument("--out", default=str(HERE / "results" / time.strftime("%Y%m%d-%H%M%S")), help="path of the results without its ending")
+    parser.add_argument("--out", default=str(HERE / "results" / os.environ.get("BENCH_NAME", time.strftime("%Y-%m-%d"))), help="path of the results without its ending")
     parser.add_argument("--languages", default="", help="comma-separated: c, plpgsql, alyx, alyx_fresh, …")
     parser.add_argument("--workloads", default="", help="comma-separated: " + ", ".join([*workloads.UNITS, "first_call"]))
     parser.add_argument("--rounds", type=int, default=0)

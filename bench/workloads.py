@@ -15,11 +15,11 @@ EXPECTED = {"noop": ("42", "42"), "json": ("""'{"name": "Bob"}'""", '{"message":
 # workload: function, table, timing, what is inserted, from where, and the proof that the trigger did its work
 TRIGGERS = {
     "trigger_noop": ("trg_noop", "b_tgt_wide", "AFTER", "INSERT INTO b_tgt_wide SELECT * FROM b_src_wide", "b_src_wide",
-                     "SELECT count(*) = (SELECT count(*) FROM b_src_wide) FROM b_tgt_wide"),
+                     "SELECT count(*) = {rows} FROM b_tgt_wide"),
     "trigger_modify": ("trg_slug", "b_tgt_blog", "BEFORE", "INSERT INTO b_tgt_blog (id, title) SELECT id, title FROM b_src_blog", "b_src_blog",
                        "SELECT bool_and(slug = regexp_replace(lower(title), '[^a-z0-9]+', '-', 'g')) FROM b_tgt_blog"),
     "trigger_query": ("trg_stock", "b_tgt_orders", "AFTER", "INSERT INTO b_tgt_orders SELECT * FROM b_src_orders", "b_src_orders",
-                      "SELECT sum(1000 - stock) = (SELECT sum(qty) FROM b_src_orders) FROM b_stock"),
+                      "SELECT sum(1000 - stock) = (SELECT sum(qty) FROM b_tgt_orders) AND (SELECT count(*) FROM b_tgt_orders) = {rows} FROM b_stock"),
 }
 
 
@@ -46,10 +46,11 @@ def _calls(workload, language, options):
     call = argument
     for _ in range(depth):
         call = language.call("json" if workload == "json" else "noop", call)
-    loop = f"SELECT count({argument}) FROM generate_series(1, {rows}) i"
-    work = f"SELECT count({call}) FROM generate_series(1, {rows}) i"
     with Connection(options.dsn, "SET work_mem = '512MB'") as connection:
-        connection.query(f"SELECT count({call}) FROM generate_series(1, 1000) i")
+        connection.query(f"SELECT count({call}) FROM generate_series(1, 10) i")
+        rows = _affordable(connection.timed(f"SELECT count({call}) FROM generate_series(1, 100) i")[0] / 100, rows)
+        loop = f"SELECT count({argument}) FROM generate_series(1, {rows}) i"
+        work = f"SELECT count({call}) FROM generate_series(1, {rows}) i"
         connection.query(loop)
         runs = [(connection.timed(loop), connection.timed(work)) for _ in range(options.inner)]
     return _difference([run[0] for run in runs], [run[1] for run in runs], rows * depth)
@@ -66,8 +67,8 @@ def _compute(language, options):
 
 
 def _trigger(language, options, function, table, timing, insert, source, proof):
-    def run(with_trigger):
-        """A backend of its own for every INSERT, warmed with a hundred rows."""
+    def run(with_trigger, rows):
+        """A backend of its own for every INSERT, warmed with a hundred rows; without a number of rows it is found out. Seconds, rows."""
         with Connection(options.dsn, "SET client_min_messages = warning") as connection:
             try:
                 for warm_up in (True, False):
@@ -76,20 +77,28 @@ def _trigger(language, options, function, table, timing, insert, source, proof):
                     if with_trigger:
                         connection.query(f"CREATE TRIGGER t {timing} INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {language.call(function, '')}")
                     if warm_up:
-                        connection.query(f"{insert} LIMIT 100")
-                spent = connection.timed(insert)
-                if with_trigger and connection.value(proof) != "t":
+                        connection.query(f"{insert} LIMIT 10")
+                        warm = connection.timed(f"{insert} LIMIT 90 OFFSET 10")[0] / 90
+                rows = rows or _affordable(warm, all_rows)
+                spent = connection.timed(f"{insert} LIMIT {rows}")
+                if with_trigger and connection.value(proof.format(rows=rows)) != "t":
                     raise DatabaseError(f"{function} left wrong rows")
-                return spent
+                return spent, rows
             finally:
                 connection.query(f"DROP TRIGGER IF EXISTS t ON {table}")
 
     with Connection(options.dsn) as connection:
-        rows = int(connection.value(f"SELECT count(*) FROM {source}"))
-    bare, triggered = [], []
-    for with_trigger in (False, True, True, False, False, True)[:2 * options.inner]:
-        (triggered if with_trigger else bare).append(run(with_trigger))
+        all_rows = int(connection.value(f"SELECT count(*) FROM {source}"))
+    bare, triggered, rows = [], [], None
+    for with_trigger in (True, False, False, True, True, False)[:2 * options.inner]:
+        spent, rows = run(with_trigger, rows)
+        (triggered if with_trigger else bare).append(spent)
     return _difference(bare, triggered, rows)
+
+
+def _affordable(seconds_each, most):
+    """As many as are wanted, or as take about two seconds: what is slow needs no long run to be measured."""
+    return min(most, max(1000, int(2 / seconds_each)))
 
 
 def _difference(without, with_work, units):

@@ -35,6 +35,7 @@ pub extern "C-unwind" fn _PG_init() {
         record::define();
         queue::define();
         worker::define();
+        invoke::define();
         pg::shmem::install_hooks();
     }
 }

@@ -1,7 +1,10 @@
-/* The three trigger workloads: nothing, a slug from a title, one UPDATE. */
+/* The trigger workloads: nothing, nothing with the event, a slug from a title, one UPDATE. */
 #include "alyx.h"
 
 ALYX_EXPORT("noop") int noop(void) { return 0; }
+
+/* Has the event, and does nothing with it. */
+ALYX_EXPORT("read") int read_event(void) { return alyx_input().length == 0; }
 
 static slice new_row(void) { return JSON_PATH(alyx_input(), TEXT("database"), TEXT("new")); }
 

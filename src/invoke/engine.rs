@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use alyx_js_engine::{Bundle, LinkError};
 use alyx_manifest::Manifest;
-use alyx_runtime::{CheckedModule, Limits, Module, Policy, Runtime, Settings, Sha256};
+use alyx_runtime::{CheckedModule, Limits, Module, Policy, Runtime, Settings, Sha256, Verified};
 
 use super::stop;
 use crate::catalog::Function;
@@ -16,12 +16,22 @@ use crate::host::GuestHost;
 use crate::pg::backend::Level;
 use crate::pg::child::{self, Ended};
 use crate::pg::interrupt::Watch;
+use crate::pg::shmem::Region;
 use crate::pg::{PgError, backend, interrupt, transaction};
 use crate::{catalog, settings};
 
 thread_local! {
     // Never dropped: it lives as long as the process.
     static RUNTIME: ManuallyDrop<OnceCell<Rc<Runtime<GuestHost>>>> = const { ManuallyDrop::new(OnceCell::new()) };
+}
+
+/// Which compiled modules processes of this server have verified; 8 kB.
+static VERIFIED: Region = Region::new(c"alyx_functions verified modules");
+const VERIFIED_WORDS: usize = 1024;
+
+/// Asks for the memory. While preloading only.
+pub fn define() {
+    VERIFIED.define(VERIFIED_WORDS);
 }
 
 fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
@@ -33,6 +43,7 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
         let runtime = Rc::new(
             Runtime::new(&Settings {
                 cache_dir: Some(folder),
+                verified: VERIFIED.words().map(Verified),
                 max_module_bytes: settings::max_module_bytes(),
                 max_memory_bytes: settings::max_memory_bytes(),
                 max_stack_bytes: settings::max_stack_bytes(),

@@ -7,15 +7,20 @@ use crate::cluster::Cluster;
 use crate::console::Console;
 use crate::error::{Context, Failure, Result};
 use crate::pg_cron;
+use crate::python::MATPLOTLIB;
 use crate::setup::{self, Ready};
 
 const DATABASE: &str = "bench";
 
 /// What can be measured by itself, and the script that does it.
-const PARTS: &[(&str, &str)] =
-    &[("calls", "bench/bench.py"), ("jobs", "bench/jobs/main.py"), ("backends", "bench/backends/main.py")];
+const PARTS: &[(&str, &str)] = &[
+    ("calls", "bench/bench.py"),
+    ("jobs", "bench/jobs/main.py"),
+    ("backends", "bench/backends/main.py"),
+    ("scaling", "bench/scaling/main.py"),
+];
 
-/// `cargo xtask bench [calls|jobs|backends] [ARGS]`; the arguments go to the script of the part, or to all.
+/// `cargo xtask bench [calls|jobs|backends|scaling] [ARGS]`; the arguments go to the script of the part, or to all.
 pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let (parts, arguments) = chosen(arguments);
     let ready = setup::prepare(console)?;
@@ -23,13 +28,33 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let logs = ready.places.logs();
     let has_pg_cron = parts.iter().any(|(part, _)| *part == "jobs")
         && console.step(&logs, "pg_cron", |step| pg_cron::install(&ready.places, &ready.postgres, step))?;
+    if parts.iter().any(|(part, _)| *part == "scaling") {
+        console.step(&logs, "matplotlib", |step| MATPLOTLIB.ensure(&ready.places, step))?;
+    }
     console.step(&logs, "bench server", |step| {
         cluster.recreate(step)?;
         step.run(cluster.psql("postgres").arg(format!("--command=CREATE DATABASE {DATABASE}")))
     })?;
     let outcome = parts.iter().try_for_each(|(_, script)| measure(&ready, &cluster, script, arguments, has_pg_cron));
     cluster.stop()?;
-    outcome
+    outcome?;
+    if parts.len() < PARTS.len() {
+        return Ok(());
+    }
+    let mut targets = Command::new("python3");
+    account::scrub(&mut targets);
+    let results = ready.places.root.join("bench/results").join(name());
+    let status = targets.arg(ready.places.root.join("bench/targets.py")).arg(results).status();
+    if status.context("start", "python3")?.success() {
+        Ok(())
+    } else {
+        Err(Failure::new("the targets were not printed"))
+    }
+}
+
+/// What the results are called: the parts of one run begin alike.
+fn name() -> String {
+    std::env::var("BENCH_NAME").unwrap_or_else(|_| "latest".to_owned())
 }
 
 /// The parts that are meant, and what is left for their scripts.
@@ -51,6 +76,8 @@ fn measure(ready: &Ready, cluster: &Cluster<'_>, script: &str, arguments: &[Stri
         .current_dir(&ready.places.root)
         .env("BENCH_DSN", format!("host={} port={port} user=postgres dbname={DATABASE}", host.display()))
         .env("BENCH_PG_CONFIG", ready.postgres.bin().join("pg_config"))
+        .env("BENCH_NAME", name())
+        .env("BENCH_PLOT_PYTHON", MATPLOTLIB.program(&ready.places))
         .env("BENCH_PG_CRON", if has_pg_cron { "yes" } else { "" })
         .stdin(Stdio::null());
     let status = bench.status().context("start", "python3")?;
@@ -65,7 +92,7 @@ mod tests {
     fn a_part_can_be_named_before_the_arguments() {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let names = |arguments: &[String]| chosen(arguments).0.iter().map(|(part, _)| *part).collect::<Vec<_>>();
-        assert_eq!(names(&[]), ["calls", "jobs", "backends"]);
+        assert_eq!(names(&[]), ["calls", "jobs", "backends", "scaling"]);
         assert_eq!(names(&words(&["jobs", "--quick"])), ["jobs"]);
         assert_eq!(chosen(&words(&["jobs", "--quick"])).1, ["--quick"]);
         assert_eq!(chosen(&words(&["--quick"])), (PARTS.to_vec(), words(&["--quick"]).as_slice()));

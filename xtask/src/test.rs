@@ -12,8 +12,8 @@ use crate::fuzz;
 use crate::guests;
 use crate::javascript;
 use crate::packages;
+use crate::python::SCHEMATHESIS;
 use crate::rust;
-use crate::schemathesis;
 use crate::setup::{self, Ready};
 use crate::tally::Tally;
 
@@ -24,7 +24,7 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let logs = ready.places.logs();
     console.step(&logs, "test guests", |step| guests::build_for_tests(&ready.places, &ready.postgres, step))?;
     console.step(&logs, "test packages", packages::ensure_for_tests)?;
-    console.step(&logs, "schemathesis", |step| schemathesis::ensure(&ready.places, step))?;
+    console.step(&logs, "schemathesis", |step| SCHEMATHESIS.ensure(&ready.places, step))?;
     let cluster = ready.postgres.test_cluster();
     console.step(&logs, "test server", |step| cluster.recreate(step))?;
     let mut report = Report::default();
@@ -122,7 +122,7 @@ pub(crate) fn cargo_test(ready: &Ready, cluster: &Cluster<'_>) -> Command {
         .env("ALYX_TEST_BIN", ready.postgres.bin())
         .env("ALYX_TEST_OS_USER", &ready.postgres.account.name)
         .env("ALYX_TEST_GUESTS", ready.postgres.guests())
-        .env("ALYX_TEST_SCHEMATHESIS", schemathesis::program(&ready.places))
+        .env("ALYX_TEST_SCHEMATHESIS", SCHEMATHESIS.program(&ready.places))
         .env("ALYX_TOOLCHAINS", ready.places.toolchains());
     command
 }

@@ -6,6 +6,7 @@
 
 use crate::entry;
 use crate::error::Error;
+use crate::settings::Verified;
 use crate::sha256::Sha256;
 use crate::summary::Summary;
 use crate::trusted;
@@ -24,12 +25,16 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Files left behind by a crash, or by an older engine, are removed after this time.
 const MAX_LEFTOVER_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How old a change must be for a file to be remembered as verified.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
 /// The cache of one engine.
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
     /// Stands for version, settings and processor of the engine.
     engine: String,
+    verified: Option<Verified>,
 }
 
 /// A verified entry; `file` is open at its start.
@@ -44,10 +49,10 @@ pub(crate) struct Entry {
 pub(crate) struct Turn(#[expect(dead_code, reason = "held for its lock, which ends with the file")] File);
 
 impl Cache {
-    pub(crate) fn new(folder: &Path, engine: &Engine) -> Self {
+    pub(crate) fn new(folder: &Path, engine: &Engine, verified: Option<Verified>) -> Self {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Self { folder: folder.to_owned(), engine: format!("{:016x}", hasher.finish()) }
+        Self { folder: folder.to_owned(), engine: format!("{:016x}", hasher.finish()), verified }
     }
 
     /// Opens and verifies an entry. The error says why there is none to be used.
@@ -65,7 +70,12 @@ impl Cache {
             return Err("it is not a regular file".to_owned());
         }
         verify_owner(&found)?;
-        let summary = entry::read(&file, &name)?;
+        let stamp = stamp(&name, &found);
+        let is_known = self.verified.is_some_and(|verified| verified.knows(stamp));
+        let summary = entry::read(&file, &name, is_known)?;
+        if let Some(verified) = self.verified.filter(|_| !is_known && is_settled(&found)) {
+            verified.remember(stamp);
+        }
         Ok(Entry { file, summary })
     }
 
@@ -168,6 +178,22 @@ impl Cache {
         }
         verify_owner(&found).map_err(|error| format!("the cache folder is not safe: {error}"))
     }
+}
+
+/// Names one state of one file: whoever writes to it, replaces it, or gives it another name changes its times or its number.
+fn stamp(name: &str, found: &Metadata) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let times = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
+    (name, found.dev(), found.ino(), found.size(), times).hash(&mut hasher);
+    // Zero stands for nothing.
+    hasher.finish() | 1
+}
+
+/// Whether a later change would show in its times, which are only as fine as the kernel's clock tick.
+fn is_settled(found: &Metadata) -> bool {
+    let changed =
+        u64::try_from(found.ctime()).ok().map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    changed.and_then(|changed| SystemTime::now().duration_since(changed).ok()).is_some_and(|age| age > SETTLED_AFTER)
 }
 
 /// Checks that a file is ours and that only we can write it.

@@ -54,7 +54,7 @@ pub use host::{Host, HttpReply, LogLevel};
 pub use instance::Instance;
 pub use module::Module;
 pub use runtime::{Elsewhere, Runtime};
-pub use settings::{Limits, Settings, Shared};
+pub use settings::{Limits, Settings, Shared, Verified};
 pub use sha256::Sha256;
 pub use state::Usage;
 pub use summary::{ExportSignature, Import, ValueType};

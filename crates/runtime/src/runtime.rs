@@ -64,7 +64,7 @@ impl<H: Host> Runtime<H> {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let engine = engine::engine(settings)?;
         Ok(Self {
-            cache: settings.cache_dir.as_ref().map(|folder| Cache::new(folder, &engine)),
+            cache: settings.cache_dir.as_ref().map(|folder| Cache::new(folder, &engine, settings.verified)),
             engine,
             settings: settings.clone(),
             loaded: RefCell::default(),

@@ -2,6 +2,7 @@
 
 use crate::sha256::Sha256;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A module whose memory and functions others import instead of carrying them: compiled once, mapped once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +17,37 @@ pub struct Shared {
     pub functions: &'static [(&'static str, &'static str, &'static str)],
 }
 
+/// What processes that share this memory have verified: reading a file of megabytes again in each of them would be most of
+/// a first call. Words of any value, zero when none is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Verified(pub &'static [AtomicU64]);
+
+impl Verified {
+    fn word(self, stamp: u64) -> Option<&'static AtomicU64> {
+        let at = stamp.checked_rem(u64::try_from(self.0.len()).ok()?)?;
+        self.0.get(usize::try_from(at).ok()?)
+    }
+
+    /// Whether the file of this stamp was verified.
+    pub(crate) fn knows(self, stamp: u64) -> bool {
+        self.word(stamp).is_some_and(|word| word.load(Ordering::Relaxed) == stamp)
+    }
+
+    /// The file of this stamp was verified.
+    pub(crate) fn remember(self, stamp: u64) {
+        if let Some(word) = self.word(stamp) {
+            word.store(stamp, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Fixed for the life of a [`Runtime`](crate::Runtime).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Folder of compiled modules, created with mode 0700; `None` compiles in memory.
     pub cache_dir: Option<PathBuf>,
+    /// Memory that processes with the same folder share; `None` verifies each file once in each process.
+    pub verified: Option<Verified>,
     /// Largest module that is accepted.
     pub max_module_bytes: usize,
     /// Largest linear memory of any instance; address space is reserved, not memory. At most 4 GiB.
@@ -37,6 +64,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             cache_dir: None,
+            verified: None,
             max_module_bytes: 64 << 20,
             max_memory_bytes: 1 << 30,
             max_stack_bytes: 1 << 20,

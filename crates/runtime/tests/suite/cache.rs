@@ -1,11 +1,13 @@
 //! Compiled modules on disk: found, refused, rebuilt.
 
 use crate::support::{Double, Folder, limits, wasm};
-use alyx_runtime::{Error, Module, Policy, Runtime, Settings, Sha256};
+use alyx_runtime::{Error, Module, Policy, Runtime, Settings, Sha256, Verified};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 const TEXT: &str = r#"(func (export "one") (result i32) i32.const 1)"#;
 
@@ -48,6 +50,40 @@ fn a_built_module_is_found_by_others() {
     runtime.forget(&checked.sha256);
     assert!(load(&folder).1);
     assert!(!load(&folder).1);
+}
+
+#[test]
+fn what_another_process_has_verified_is_verified_again_once_it_changes() {
+    static WORDS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
+    let known = || WORDS.iter().filter(|word| word.load(Ordering::Relaxed) != 0).count();
+    let folder = Folder::new();
+    let load = || {
+        let settings =
+            Settings { cache_dir: Some(folder.0.clone()), verified: Some(Verified(&WORDS)), ..Settings::default() };
+        let runtime = Runtime::<Double>::new(&settings).unwrap();
+        let mut asked = false;
+        let module = runtime.load(&Sha256::of(&wasm(TEXT)), || {
+            asked = true;
+            Ok::<_, Error>(wasm(TEXT))
+        });
+        module.unwrap();
+        asked
+    };
+    assert!(load());
+    assert!(!load());
+    assert_eq!(known(), 0, "a file that has just been written could be written again within one tick");
+    std::thread::sleep(Duration::from_millis(3_100));
+    assert!(!load());
+    assert_eq!(known(), 1);
+    assert!(!load());
+    let path = entry(&folder);
+    let times = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(times).unwrap();
+    assert!(load(), "the change shows, whatever time it is given");
+    assert!(!load());
 }
 
 #[test]
