@@ -31,7 +31,7 @@ LANGUAGES = ("c", "plpgsql", "alyx_fresh", "alyx_session", "javascript_fresh", "
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round: a look, not a result")
-    parser.add_argument("--out", default=str(HERE.parent / "results" / os.environ.get("BENCH_NAME", time.strftime("%Y-%m-%d")) + "-backends"), help="path of the results without its ending")
+    parser.add_argument("--out", default=str(HERE.parent / "results" / f"{os.environ.get('BENCH_NAME', time.strftime('%Y-%m-%d'))}-backends"), help="path of the results without its ending")
     parser.add_argument("--parts", default="", help="comma-separated: " + ", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=0)
     chosen = parser.parse_args()

@@ -14,15 +14,20 @@ def measure(server, found, put, options):
 
 
 def _first(server, language):
+    """Alone, and beside a backend that does the same: what both have mapped, as the code of the language, is then nobody's own."""
     call = "SELECT " + language.call("json", """'{"name": "Bob"}'::jsonb""")
-    with server.connect("SELECT 1", "SELECT jsonb_build_object('name', 'x')") as connection:
-        before = _kib(connection.pid)
-        connection.query(call)
-        first = _kib(connection.pid)
-        for _ in range(200):
+    def added():
+        with server.connect("SELECT 1", "SELECT jsonb_build_object('name', 'x')") as connection:
+            before = _kib(connection.pid)
             connection.query(call)
-        later = _kib(connection.pid)
-    return {part: first[part] - before[part] for part in before} | {"private_later": later["private"] - before["private"]}
+            first = _kib(connection.pid)
+            for _ in range(200):
+                connection.query(call)
+            later = _kib(connection.pid)
+        return {part: first[part] - before[part] for part in before} | {"private_later": later["private"] - before["private"]}
+    alone = added()["private"]
+    with server.connect(*[call] * 200):
+        return added() | {"alone": alone}
 
 
 def _make(server, language, count):
@@ -42,10 +47,11 @@ def _make(server, language, count):
 
 
 def _many(server, language, count):
-    with server.connect("SELECT 1", "SELECT jsonb_build_object('name', 'x')") as connection:
+    calls = [f"""SELECT many_{language}_{i}('{{"name": "Bob"}}')""" for i in range(count)]
+    with server.connect(*calls), server.connect("SELECT 1", "SELECT jsonb_build_object('name', 'x')") as connection:
         before = _kib(connection.pid)
-        for i in range(count):
-            connection.query(f"""SELECT many_{language}_{i}('{{"name": "Bob"}}')""")
+        for call in calls:
+            connection.query(call)
         after = _kib(connection.pid)
     return {part: after[part] - before[part] for part in before}
 

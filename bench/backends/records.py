@@ -7,8 +7,8 @@ WORK = "SELECT count(alyx_session_noop(i)) FROM generate_series(1, {calls}) i"
 def measure(server, put, options):
     for number in range(options.rounds):
         for variant in ("with", "without"):
-            # Without the library there is no manager to wait for.
-            server.restart(**({} if variant == "with" else {"shared_preload_libraries": "''"}), is_managed=variant == "with")
+            # ALTER SYSTEM cannot make a list empty: another library, which does nothing, takes its place. There is no manager to wait for.
+            server.restart(**({} if variant == "with" else {"shared_preload_libraries": "auto_explain"}), is_managed=variant == "with")
             with server.connect("SET work_mem = '512MB'") as connection:
                 connection.query(WORK.format(calls=1000))
                 loop, work = [], []

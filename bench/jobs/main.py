@@ -33,7 +33,7 @@ PARTS = ("enqueue", "latency", "rate", "durable", "snapshot", "schedules", "cron
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round, without pg_cron: a look, not a result")
-    parser.add_argument("--out", default=str(HERE.parent / "results" / os.environ.get("BENCH_NAME", time.strftime("%Y-%m-%d")) + "-jobs"), help="path of the results without its ending")
+    parser.add_argument("--out", default=str(HERE.parent / "results" / f"{os.environ.get('BENCH_NAME', time.strftime('%Y-%m-%d'))}-jobs"), help="path of the results without its ending")
     parser.add_argument("--add", action="store_true", help="keep the samples that are there")
     parser.add_argument("--parts", default="", help="comma-separated: " + ", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=0)

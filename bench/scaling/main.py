@@ -27,7 +27,7 @@ LANGUAGES = ("plpgsql", "alyx_session", "javascript_session")
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short curves: a look, not a result")
-    parser.add_argument("--out", default=str(HERE.parent / "results" / os.environ.get("BENCH_NAME", time.strftime("%Y-%m-%d")) + "-scaling"), help="path of the results without its ending")
+    parser.add_argument("--out", default=str(HERE.parent / "results" / f"{os.environ.get('BENCH_NAME', time.strftime('%Y-%m-%d'))}-scaling"), help="path of the results without its ending")
     parser.add_argument("--curves", default="", help="comma-separated: " + ", ".join(curves.ALL))
     chosen = parser.parse_args()
     chosen.curves = chosen.curves.split(",") if chosen.curves else list(curves.ALL)

@@ -13,7 +13,13 @@ const UTF8: i32 = pg_sys::pg_enc::PG_UTF8 as i32;
 #[allow(clippy::cast_possible_wrap, reason = "small enum values")]
 const SQL_ASCII: i32 = pg_sys::pg_enc::PG_SQL_ASCII as i32;
 
-pub(super) fn is_utf8() -> bool {
+/// Whether the server's text is UTF-8, and known to be.
+pub(super) fn server_is_utf8() -> bool {
+    // SAFETY: reads a backend variable.
+    unsafe { raw::GetDatabaseEncoding() == UTF8 }
+}
+
+fn is_utf8() -> bool {
     // SAFETY: reads a backend variable. SQL_ASCII means that no one knows, so bytes go as they are.
     let encoding = unsafe { raw::GetDatabaseEncoding() };
     encoding == UTF8 || encoding == SQL_ASCII

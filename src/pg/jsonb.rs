@@ -192,6 +192,12 @@ impl JsonWriter<'_> {
             self.integer(whole);
             return Ok(());
         }
+        // A header of four bytes that says what its parent says.
+        let length = word(bytes, 0).and_then(|word| usize::try_from(word >> 2).ok());
+        if cfg!(target_endian = "big") || bytes.first().is_none_or(|byte| byte & 3 != 0) || length != Some(bytes.len())
+        {
+            return Err(Refused::Unknown);
+        }
         // SAFETY: a complete numeric, at an address that is a multiple of four; numeric_out does not change it.
         let text = unsafe { c_function_bytes(raw::numeric_out, pg_sys::Datum::from(bytes.as_ptr().cast_mut()))? };
         Ok(self.push(text)?)

@@ -5,19 +5,21 @@ use pgrx::pg_sys;
 
 use super::PgError;
 use super::catch::catch;
-use super::encoding::is_utf8;
+use super::encoding::server_is_utf8;
 use super::jsonb::{CONTAINER, FALSE, HAS_END, IS_ARRAY, IS_OBJECT, IS_SCALAR, NULL, NUMERIC, STRING, TRUE};
 use super::raw;
 use super::single::Single;
 
-/// Longer texts are left to jsonb_in.
-const MOST_BYTES: usize = 16 << 20;
+/// Longer texts are left to jsonb_in: what is allocated here is up to a few dozen times as much, and not by palloc.
+const MOST_BYTES: usize = 256 << 10;
 /// So are texts that nest deeper.
 const MOST_DEPTH: u32 = 64;
 /// Of every so many children one has its end instead of its length.
 const STRIDE: usize = 32;
-/// Buffers that have grown beyond this are not kept.
-const KEEP_BYTES: usize = 64 << 10;
+/// Longer numbers, too: numeric has a limit, which even a member counts against that another one replaces.
+const MOST_DIGITS: usize = 1000;
+/// Buffers that have together grown beyond this are not kept.
+const KEEP_BYTES: usize = 256 << 10;
 
 /// A stretch of the text, or of what was unescaped from it.
 #[derive(Clone, Copy)]
@@ -68,11 +70,11 @@ struct Buffers {
 
 impl Buffers {
     fn clear(&mut self) {
-        if self.out.capacity() > KEEP_BYTES
-            || self.unescaped.capacity() > KEEP_BYTES
-            || self.members.len() > 1000
-            || self.elements.len() > 1000
-        {
+        let nodes = self.open_elements.capacity() + self.elements.capacity();
+        let members = self.open_members.capacity() + self.members.capacity();
+        let bytes =
+            self.out.capacity() + self.unescaped.capacity() + nodes * size_of::<Node>() + members * size_of::<Member>();
+        if bytes > KEEP_BYTES {
             *self = Self::default();
             return;
         }
@@ -89,7 +91,7 @@ static BUFFERS: Single<Option<Buffers>> = Single::new(None);
 
 /// The jsonb value of a text that is valid UTF-8; `None` when it is left to jsonb_in.
 pub(super) fn build(text: &[u8]) -> Result<Option<pg_sys::Datum>, PgError> {
-    if text.len() > MOST_BYTES || !is_utf8() {
+    if text.len() > MOST_BYTES || !server_is_utf8() {
         return Ok(None);
     }
     // Taken out, so that nothing is held if Postgres calls back.
@@ -264,7 +266,8 @@ impl Reader<'_> {
                 return None;
             }
         }
-        (!matches!(self.peek(), b'e' | b'E')).then_some(Node::Number { start, end: self.at })
+        let is_plain = !matches!(self.peek(), b'e' | b'E') && self.at - start <= MOST_DIGITS;
+        is_plain.then_some(Node::Number { start, end: self.at })
     }
 }
 

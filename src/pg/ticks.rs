@@ -39,7 +39,10 @@ pub fn calibrate() {
     std::thread::sleep(COMPARED_FOR);
     let (ended_ticks, ended_ns) = both();
     let (ticks, ns) = (ended_ticks.saturating_sub(began_ticks), ended_ns.saturating_sub(began_ns));
-    SCALE.store((ns << 32).checked_div(ticks).unwrap_or(0), Ordering::Relaxed);
+    // A postmaster that was stopped meanwhile has compared nothing.
+    if ns < 1_000_000_000 {
+        SCALE.store((ns << 32).checked_div(ticks).unwrap_or(0), Ordering::Relaxed);
+    }
 }
 
 /// Whether the kernel keeps time by the counter, having found that it is steady and the same on all processors.

@@ -161,12 +161,9 @@ fn innermost<T>(work: impl FnOnce(&mut Begun) -> T) -> Option<T> {
 /// Records the innermost invocation, which has ended; false when there is none.
 #[inline]
 fn end_innermost(status: Status, sqlstate: Option<SqlState>, error: &str) -> bool {
-    let ended = RUNNING.with(|running| {
-        let begun = running.last()?;
-        begun.record(status, sqlstate, error);
-        running.pop().map(drop)
-    });
-    ended.flatten().is_some()
+    let Some(begun) = RUNNING.with(Vec::pop).flatten() else { return false };
+    begun.record(status, sqlstate, error);
+    true
 }
 
 /// An invocation under observation; nothing at all in a server without our shared memory. Dropped without an end it

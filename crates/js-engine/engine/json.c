@@ -5,6 +5,7 @@
 #define JSON_MAX_DEPTH 32
 #define JSON_MAX_MEMBERS 256
 #define JSON_SHAPES 32
+#define JSON_KEEP_VALUES 4096
 
 typedef struct {
     JSContext *ctx;
@@ -192,7 +193,8 @@ static int json_push(JSONReader *r, JSValue v)
 {
     if (r->used == json_room) {
         int room = json_room ? json_room * 2 : 64;
-        JSProperty *grown = js_realloc(r->ctx, json_values, sizeof *grown * (size_t)room);
+        /* Without an exception: QuickJS' own reader needs no such room. */
+        JSProperty *grown = js_realloc_rt(r->ctx->rt, json_values, sizeof *grown * (size_t)room);
         if (!grown) {
             JS_FreeValue(r->ctx, v);
             return -1;
@@ -222,7 +224,7 @@ static JSValue json_array(JSONReader *r)
             if (json_failed(v))
                 return json_drop(r, base, v);
             if (json_push(r, v))
-                return json_drop(r, base, JS_EXCEPTION);
+                return json_drop(r, base, JSON_GIVEN_UP);
             json_skip(r);
             if (*r->at == ']')
                 break;
@@ -315,8 +317,10 @@ static JSValue json_object(JSONReader *r)
             goto failed;
         }
         if (follows) {
-            if (json_push(r, v))
+            if (json_push(r, v)) {
+                why = JSON_GIVEN_UP;
                 goto failed;
+            }
         } else {
             JSAtom atom = JS_NewAtomLen(ctx, (const char *)name, n);
             int bad = atom == JS_ATOM_NULL;
@@ -389,6 +393,10 @@ JSValue json_parse(JSContext *ctx, const char *text, size_t length)
 {
     JSONReader r = {ctx, (const uint8_t *)text, 0, 0};
     JSValue v = json_read(&r);
+    if (json_room > JSON_KEEP_VALUES) {
+        js_free(ctx, json_values);
+        json_values = NULL, json_room = 0;
+    }
     if (!json_failed(v)) {
         json_skip(&r);
         if (r.at == (const uint8_t *)text + length)

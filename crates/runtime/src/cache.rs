@@ -1,7 +1,8 @@
 //! Compiled modules on disk: found by content and engine, owned by one user, verified before they are mapped.
 //!
 //! An entry is machine code. Whoever can write one can run code as us, so an entry counts only when it is a regular
-//! file of ours in a folder of ours that nobody else can write, and when its digest fits. An entry is written under
+//! file of ours in a folder of ours that nobody else can write, and when its digest fits
+//! (which one process of a server finds out for all, as long as the file stays as it is). An entry is written under
 //! another name and renamed, never changed. Everything that is wrong with one means: build it again.
 
 use crate::entry;
@@ -37,7 +38,7 @@ pub(crate) struct Cache {
     verified: Option<Verified>,
 }
 
-/// A verified entry; `file` is open at its start.
+/// An entry that was verified, here or by another process of the server; `file` is open at its start.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) file: File,
