@@ -37,6 +37,19 @@ def markdown(records):
     return "\n".join(lines) + "\n"
 
 
+def ratios(records, wanted):
+    """(language, workload, ratio to PL/pgSQL, what it may be) for each wanted one that was measured."""
+    samples = {}
+    for record in records:
+        if record["kind"] == "sample":
+            samples.setdefault((record["language"], record["workload"]), {})[record["round"]] = record["wall"]
+    for (language, workload), most in wanted.items():
+        mine, reference = samples.get((language, workload), {}), samples.get(("plpgsql", workload), {})
+        both = [mine[number] / reference[number] for number in mine if reference.get(number, 0) > 0]
+        if both:
+            yield language, workload, statistics.median(both), most
+
+
 def _cell(language, workload, samples, errors):
     mine = samples.get((language, workload))
     if not mine:

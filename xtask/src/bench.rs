@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::account;
 use crate::cluster::Cluster;
-use crate::console::Console;
+use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
 use crate::pg_cron;
 use crate::python::MATPLOTLIB;
@@ -31,10 +31,7 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     if parts.iter().any(|(part, _)| *part == "scaling") {
         console.step(&logs, "matplotlib", |step| MATPLOTLIB.ensure(&ready.places, step))?;
     }
-    console.step(&logs, "bench server", |step| {
-        cluster.recreate(step)?;
-        step.run(cluster.psql("postgres").arg(format!("--command=CREATE DATABASE {DATABASE}")))
-    })?;
+    console.step(&logs, "bench server", |step| start(&cluster, step))?;
     let outcome = parts.iter().try_for_each(|(_, script)| measure(&ready, &cluster, script, arguments, has_pg_cron));
     cluster.stop()?;
     outcome?;
@@ -66,13 +63,34 @@ fn chosen(arguments: &[String]) -> (Vec<(&'static str, &'static str)>, &[String]
     named.unwrap_or_else(|| (PARTS.to_vec(), arguments))
 }
 
+/// Measures calls for a minute, and fails where one is far slower, beside PL/pgSQL, than it should be.
+pub(crate) fn check(ready: &Ready, step: &mut Step) -> Result<()> {
+    let cluster = ready.postgres.bench_cluster();
+    start(&cluster, step)?;
+    let mut bench = command(ready, &cluster, "bench/bench.py", false);
+    bench.args(["--quick", "--check", "--rounds=3", "--out"]).arg(ready.places.logs().join("speed"));
+    let outcome = step.run(&mut bench);
+    cluster.stop()?;
+    outcome
+}
+
+fn start(cluster: &Cluster<'_>, step: &mut Step) -> Result<()> {
+    cluster.recreate(step)?;
+    step.run(cluster.psql("postgres").arg(format!("--command=CREATE DATABASE {DATABASE}")))
+}
+
 fn measure(ready: &Ready, cluster: &Cluster<'_>, script: &str, arguments: &[String], has_pg_cron: bool) -> Result<()> {
+    let status = command(ready, cluster, script, has_pg_cron).args(arguments).status().context("start", "python3")?;
+    if status.success() { Ok(()) } else { Err(Failure::new("the benchmark failed; its own words are above")) }
+}
+
+/// A script of the benchmark, told where the server is.
+fn command(ready: &Ready, cluster: &Cluster<'_>, script: &str, has_pg_cron: bool) -> Command {
     let (host, port) = (cluster.socket_dir(), cluster.port());
     let mut bench = Command::new("python3");
     account::scrub(&mut bench);
     bench
         .arg(ready.places.root.join(script))
-        .args(arguments)
         .current_dir(&ready.places.root)
         .env("BENCH_DSN", format!("host={} port={port} user=postgres dbname={DATABASE}", host.display()))
         .env("BENCH_PG_CONFIG", ready.postgres.bin().join("pg_config"))
@@ -80,8 +98,7 @@ fn measure(ready: &Ready, cluster: &Cluster<'_>, script: &str, arguments: &[Stri
         .env("BENCH_PLOT_PYTHON", MATPLOTLIB.program(&ready.places))
         .env("BENCH_PG_CRON", if has_pg_cron { "yes" } else { "" })
         .stdin(Stdio::null());
-    let status = bench.status().context("start", "python3")?;
-    if status.success() { Ok(()) } else { Err(Failure::new("the benchmark failed; its own words are above")) }
+    bench
 }
 
 #[cfg(test)]

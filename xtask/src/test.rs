@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::bench;
 use crate::cluster::Cluster;
 use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
@@ -46,6 +47,7 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
         let page = |step: &mut Step| javascript::test_page(&ready.places, &ready.postgres, step);
         report.count(console, &logs, "page tests", Tally::of_node, page);
         report.note(console.step(&logs, "Rust kit", |step| rust::test(&ready.places, step)));
+        report.note(console.step(&logs, "speed", |step| bench::check(&ready, step)));
         report.note(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))));
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         report.note(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))));
