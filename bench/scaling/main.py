@@ -59,13 +59,15 @@ def main():
             for point in curves.ALL[name](server, chosen.quick, folder):
                 put(kind="point", curve=name, **point)
 
-    out.with_suffix(".md").write_text(markdown(kept))
-    sys.stdout.write("\n" + markdown(kept))
+    table = markdown(kept, out.name if os.environ.get("BENCH_PLOT_PYTHON") else None)
+    out.with_suffix(".md").write_text(table)
+    sys.stdout.write("\n" + table)
     if os.environ.get("BENCH_PLOT_PYTHON"):
         subprocess.run([os.environ["BENCH_PLOT_PYTHON"], HERE / "plot.py", out.with_suffix(".jsonl")], check=True)
 
 
-def markdown(records):
+def markdown(records, plots):
+    """Tables, and where `plots` names them the curves."""
     lines = []
     for name in dict.fromkeys(record["curve"] for record in records if record["kind"] == "point"):
         points = [record for record in records if record["kind"] == "point" and record["curve"] == name]
@@ -73,7 +75,7 @@ def markdown(records):
         lines += [f"**{points[0]['title']}**", "", f"| {points[0]['axis']} | " + " | ".join(series) + " |", "|---" * (len(series) + 1) + "|"]
         of = {(record["series"], record["x"]): record["y"] for record in points}
         lines += [f"| {place} | " + " | ".join(f"{of[one, place]:.4g}" if (one, place) in of else "" for one in series) + " |" for place in places]
-        lines.append("")
+        lines += ["", f"![{points[0]['title']}]({plots}-{name}.svg)", ""] if plots else [""]
     return "\n".join(lines + [next(record["machine"] for record in records if record["kind"] == "meta")]) + "\n"
 
 
