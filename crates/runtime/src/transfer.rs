@@ -55,7 +55,9 @@ fn copy<H: Host>(
         return Err(outside("the guest's"));
     };
     let guest = guest.get_mut(start..).and_then(|rest| rest.get_mut(..count)).ok_or_else(|| outside("the guest's"))?;
-    let block = state.kernel.range_mut(offset, count).ok_or_else(|| outside("the host's"))?;
+    // Null is no block, though there is memory at its place.
+    let block = Some(offset).filter(|offset| *offset > 0).and_then(|offset| state.kernel.range_mut(offset, count));
+    let block = block.ok_or_else(|| outside("the host's"))?;
     match direction {
         Direction::Load => guest.copy_from_slice(block),
         Direction::Store => block.copy_from_slice(guest),

@@ -218,9 +218,9 @@ impl Kernel {
         self.blocks.find(usize::try_from(offset).ok()?)
     }
 
-    /// A range of memory; `None` when it does not all lie inside. Null never does.
+    /// A range of memory; `None` when it does not all lie inside. What lies below the first block is memory, too.
     pub(crate) fn range_mut(&mut self, offset: u64, length: usize) -> Option<&mut [u8]> {
-        let start = usize::try_from(offset).ok().filter(|start| *start > 0)?;
+        let start = usize::try_from(offset).ok()?;
         self.data.get_mut(start..start.checked_add(length)?)
     }
 }
