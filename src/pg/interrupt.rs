@@ -16,8 +16,8 @@ use super::{PgError, raw};
 /// How often a running guest looks up, in milliseconds: a tenth of what the contract allows.
 const TICK_MS: i32 = 10;
 /// When it looks up first, if its time limit is so much longer that the limit may begin there. The timer stays armed when
-/// the guest has ended, and wakes a session that has nothing to do: a hundred sessions with short calls were woken ten
-/// thousand times a second.
+/// the guest has ended, and wakes a session that has nothing to do: a hundred sessions with short calls, each up to a
+/// hundred times a second.
 const FIRST_TICK_MS: i32 = 50;
 /// Time limits from here on are told from the first tick; it is a tenth of them at most.
 const LONG_LIMIT_MS: u64 = 500;
