@@ -4,7 +4,6 @@
 BENCH_DSN and BENCH_PG_CONFIG as in jobs/main.py; the server may be restarted. OUT.jsonl keeps every sample, OUT.md the tables.
 """
 import argparse
-import json
 import os
 import pathlib
 import random
@@ -20,6 +19,7 @@ import deploys      # noqa: E402
 import languages    # noqa: E402
 import memory       # noqa: E402
 import records      # noqa: E402
+import samples      # noqa: E402
 import tables       # noqa: E402
 from machine import machine     # noqa: E402
 from server import Server       # noqa: E402
@@ -44,17 +44,10 @@ def options():
 
 def main():
     chosen = options()
-    os.environ.setdefault("PGOPTIONS", "-c jit=off")    # as in bench.py
     out = pathlib.Path(chosen.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    server, dice, kept = Server(os.environ.get("BENCH_DSN", "dbname=bench")), random.Random(3), []
-    with tempfile.TemporaryDirectory(prefix="alyx-bench-") as folder, open(out.with_suffix(".jsonl"), "w") as file:
+    server, dice = Server(os.environ.get("BENCH_DSN", "dbname=bench")), random.Random(3)
+    with tempfile.TemporaryDirectory(prefix="alyx-bench-") as folder, samples.kept(out) as (kept, put):
         os.chmod(folder, 0o755)     # the server loads the C functions from here
-
-        def put(**record):
-            kept.append(record)
-            file.write(json.dumps(record) + "\n")
-            file.flush()
 
         found = languages.load(list(LANGUAGES))
         with server.connect("SET client_min_messages = warning") as connection:

@@ -6,7 +6,6 @@ alyx_functions and may be restarted and reconfigured (ALTER SYSTEM). BENCH_PG_CO
 is installed. OUT.jsonl keeps every sample, OUT.md the tables; with --add samples go on to those that are there.
 """
 import argparse
-import json
 import os
 import pathlib
 import random
@@ -22,6 +21,7 @@ import languages    # noqa: E402
 import latency      # noqa: E402
 import rates        # noqa: E402
 import report       # noqa: E402
+import samples      # noqa: E402
 import schedules    # noqa: E402
 from connection import DatabaseError        # noqa: E402
 from machine import machine                 # noqa: E402
@@ -47,19 +47,10 @@ def options():
 
 def main():
     chosen = options()
-    os.environ.setdefault("PGOPTIONS", "-c jit=off")    # as in bench.py
     out = pathlib.Path(chosen.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    kept = out.with_suffix(".jsonl")
-    records = [json.loads(line) for line in kept.read_text().splitlines()] if chosen.add and kept.exists() else []
-    server, dice = Server(os.environ.get("BENCH_DSN", "dbname=bench")), random.Random(len(records))
-
-    with open(kept, "a" if chosen.add else "w") as file:
-        def put(**record):
-            records.append(record)
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-
+    server = Server(os.environ.get("BENCH_DSN", "dbname=bench"))
+    with samples.kept(out, chosen.add) as (records, put):
+        dice = random.Random(len(records))
         install(server, chosen)
         put(kind="meta", machine=machine(server.dsn), parts=chosen.parts, rounds=chosen.rounds, rows=chosen.rows, jobs=chosen.jobs)
         for part in chosen.parts:

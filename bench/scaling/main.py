@@ -5,7 +5,6 @@ BENCH_DSN and BENCH_PG_CONFIG as in jobs/main.py; the server may be restarted. O
 BENCH_PLOT_PYTHON (a Python that has matplotlib) one SVG for each curve goes beside them.
 """
 import argparse
-import json
 import os
 import pathlib
 import subprocess
@@ -18,6 +17,7 @@ sys.path[1:1] = [str(HERE.parent), str(HERE.parent / "jobs")]
 
 import curves       # noqa: E402, what lies beside bench.py is found only now
 import languages    # noqa: E402
+import samples      # noqa: E402
 from machine import machine     # noqa: E402
 from server import Server       # noqa: E402
 
@@ -36,17 +36,10 @@ def options():
 
 def main():
     chosen = options()
-    os.environ.setdefault("PGOPTIONS", "-c jit=off")    # as in bench.py
     out = pathlib.Path(chosen.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    server, kept = Server(os.environ.get("BENCH_DSN", "dbname=bench")), []
-    with tempfile.TemporaryDirectory(prefix="alyx-bench-") as folder, open(out.with_suffix(".jsonl"), "w") as file:
+    server = Server(os.environ.get("BENCH_DSN", "dbname=bench"))
+    with tempfile.TemporaryDirectory(prefix="alyx-bench-") as folder, samples.kept(out) as (kept, put):
         os.chmod(folder, 0o755)
-
-        def put(**record):
-            kept.append(record)
-            file.write(json.dumps(record) + "\n")
-            file.flush()
 
         folder = pathlib.Path(folder)
         with server.connect("SET client_min_messages = warning") as connection:

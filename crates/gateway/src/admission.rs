@@ -144,11 +144,11 @@ impl Share {
     pub(crate) fn take(&mut self, count: usize) -> bool {
         let (Some(client), Some(most)) = (&self.client, self.shares.most) else { return true };
         let mut held = self.shares.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = held.get(client).copied().unwrap_or(0);
-        if before.saturating_add(count) > most {
-            return false;
+        match held.get_mut(client) {
+            Some(all) if all.saturating_add(count) <= most => *all += count,
+            None if count <= most => drop(held.insert(client.clone(), count)),
+            _ => return false,
         }
-        held.insert(client.clone(), before + count);
         self.count += count;
         true
     }
