@@ -12,7 +12,7 @@ export const PLACES: Record<string, { path: string[]; title: string }> = {
 };
 const PAIR_MS = 1200;
 
-let pressedG_ms = 0;
+let pressedG_ms = -Infinity;
 
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
@@ -26,7 +26,7 @@ function pressed(event: KeyboardEvent): void {
   }
   const place = PLACES[event.key];
   const isPair = performance.now() - pressedG_ms < PAIR_MS;
-  pressedG_ms = event.key === "g" ? performance.now() : 0;
+  pressedG_ms = event.key === "g" ? performance.now() : -Infinity;
   if (isPair && place) go(place.path);
   else if (event.key === "/") focusSearch(event);
   else if (event.key === "?") isKeysOpen.value = true;
