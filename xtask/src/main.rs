@@ -5,18 +5,23 @@
 
 mod account;
 mod bench;
+mod check;
 mod cluster;
 mod console;
+mod debian;
 mod demo;
 mod error;
 mod extension;
 mod fuzz;
 mod guests;
+mod headers;
 mod javascript;
+mod major;
 mod packages;
 mod pg_cron;
 mod places;
 mod postgres;
+mod postgres_source;
 mod python;
 mod rust;
 mod setup;
@@ -28,13 +33,14 @@ use std::process::ExitCode;
 
 use console::Console;
 use error::{Failure, Result};
+use major::Major;
 
 /// One word that may follow `cargo xtask`.
 struct Subcommand {
     name: &'static str,
     arguments: &'static str,
     summary: &'static str,
-    run: fn(&mut Console, &[String]) -> Result<()>,
+    run: fn(&mut Console, Major, &[String]) -> Result<()>,
 }
 
 /// Everything `cargo xtask` can do; a new chore is one line here and one file beside this one.
@@ -56,6 +62,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--only NAME]",
         summary: "set up and run every test (or those whose name contains NAME)",
         run: test::run,
+    },
+    Subcommand {
+        name: "check",
+        arguments: "",
+        summary: "compile and lint everything, without a server",
+        run: check::run,
     },
     Subcommand {
         name: "fuzz",
@@ -113,10 +125,12 @@ fn dispatch(console: &mut Console, word: &str, rest: &[String]) -> Result<()> {
         .iter()
         .find(|subcommand| subcommand.name == word)
         .ok_or_else(|| Failure::new(format!("unknown subcommand \"{word}\"\n\n{}", help())))?;
+    let mut rest = rest.to_vec();
+    let major = Major::take_from(&mut rest)?;
     if subcommand.arguments.is_empty() && !rest.is_empty() {
         return Err(Failure::new(format!("\"{word}\" takes no arguments")));
     }
-    (subcommand.run)(console, rest)
+    (subcommand.run)(console, major, &rest)
 }
 
 fn help() -> String {
@@ -124,6 +138,10 @@ fn help() -> String {
     for Subcommand { name, arguments, summary, .. } in SUBCOMMANDS {
         text.push_str(&format!("\n  {:<28} {summary}", format!("{name} {arguments}")));
     }
+    text.push_str(
+        "\n\nWith --pg N they mean PostgreSQL N in place of Debian 12's, 15: 17 and 18 are built from source packages of\n\
+         Debian, once, into the folder that ALYX_CACHE names; 16 can only be checked.",
+    );
     text
 }
 
@@ -142,5 +160,6 @@ mod tests {
         let mut console = Console::new();
         assert!(dispatch(&mut console, "tset", &[]).is_err());
         assert!(dispatch(&mut console, "stop", &["now".to_owned()]).is_err());
+        assert!(dispatch(&mut console, "stop", &["--pg".to_owned(), "14".to_owned()]).is_err());
     }
 }
