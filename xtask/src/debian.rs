@@ -73,7 +73,7 @@ impl Release<'_> {
             Kind::Binary => fetch.arg("download"),
         };
         step.run(fetch.arg(package).current_dir(&files)).map_err(|failure| Failure {
-            message: format!("the mirror of Debian does not have {package} of {}; {}", self.suite, failure.message),
+            message: format!("{} does not give {package} of {} today", MIRROR, self.suite),
             ..failure
         })?;
         find(&files, part)?.ok_or_else(|| Failure::new(format!("{package} of {} has no file {part}", self.suite)))

@@ -2,8 +2,8 @@
 //! `pg_config` of our own that points to it.
 //!
 //! That `pg_config` names the folders of a Debian system, in which nothing is ever put: `cargo pgrx package` takes them
-//! as places below the private tree, as it does with the system's own. It is found by the same path whichever headers
-//! it points to, and the path is all that cargo compares.
+//! as places below the private tree, as it does with the system's own. Its path holds what it points to, since the path
+//! is all that cargo compares: other headers are bound anew.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,11 @@ pub(crate) fn ensure(places: &Places, step: &mut Step) -> Result<()> {
         fetched(places, step)?
     };
     write_pg_config(&places.pg_config(), &folder, major)
+}
+
+/// What tells the headers that are meant from others: "18.6" of a built server, "17-headers" where there is none.
+pub(crate) fn name(places: &Places) -> String {
+    BuiltServer::of(places).version().unwrap_or_else(|| format!("{}-headers", places.major))
 }
 
 /// Headers without a server, in the cache.

@@ -72,6 +72,9 @@ impl std::fmt::Display for Major {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     fn taken(words: &[&str]) -> (Option<u16>, Vec<String>) {
@@ -92,6 +95,19 @@ mod tests {
     fn other_numbers_are_refused() {
         for words in [&["--pg"][..], &["--pg", "14"], &["--pg", "--only"], &["--pg", "eighteen"]] {
             assert_eq!(taken(words).0, None, "{words:?}");
+        }
+    }
+
+    /// What [`Major::cargo_arguments`] rests on.
+    #[test]
+    fn the_extension_alone_has_default_features() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut folders: Vec<PathBuf> = ["cli", "fuzz", "tests", "xtask"].map(|name| root.join(name)).into();
+        let crates = fs::read_dir(root.join("crates")).unwrap();
+        folders.extend(crates.map(|entry| entry.unwrap().path()));
+        for manifest in folders.iter().map(|folder| folder.join("Cargo.toml")) {
+            let text = fs::read_to_string(&manifest).unwrap_or_default();
+            assert!(!text.lines().any(|line| line.starts_with("default =")), "{}", manifest.display());
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Context, Failure, Result};
+use crate::headers;
 use crate::major::Major;
 
 /// The `pg_config` of the system's server.
@@ -64,7 +65,7 @@ impl Places {
         if self.major == Major::SYSTEM {
             return SYSTEM_PG_CONFIG.into();
         }
-        self.pg_configs().join(self.major.to_string()).join("pg_config")
+        self.pg_configs().join(headers::name(self)).join("pg_config")
     }
 
     /// Folder of those that `headers.rs` writes.

@@ -120,7 +120,12 @@ impl Postgres {
         create_dir(&self.tree())?;
         match self.major.origin() {
             Origin::System => self.link_system()?,
-            _ => step.run(Command::new("cp").arg("--recursive").arg(built.root().join("usr")).arg(self.tree()))?,
+            _ => step.run(
+                Command::new("cp")
+                    .args(["--recursive", "--preserve=mode"])
+                    .arg(built.root().join("usr"))
+                    .arg(self.tree()),
+            )?,
         }
         self.make_readable()?;
         self.check_relocation()?;

@@ -57,10 +57,15 @@ impl BuiltServer {
         stamp.starts_with(&recipe()).then_some(stamp)
     }
 
+    /// "18.6"; `None` when there is none.
+    pub(crate) fn version(&self) -> Option<String> {
+        self.stamp()?.lines().last().map(str::to_owned)
+    }
+
     /// Builds it, unless it is there.
     pub(crate) fn ensure(&self, suites: &[&str], step: &mut Step) -> Result<()> {
-        if let Some(stamp) = self.stamp() {
-            step.note(format!("{} present", stamp.lines().last().unwrap_or_default()));
+        if let Some(version) = self.version() {
+            step.note(format!("{version} present"));
             return Ok(());
         }
         // Of its own, for a checkout that builds into the same cache at the same time.
@@ -76,7 +81,8 @@ impl BuiltServer {
 
     fn build(&self, work: &Path, suites: &[&str], step: &Step) -> Result<String> {
         let package = format!("postgresql-{}", self.major);
-        let archive = debian::fetch(&work.join("apt"), suites, Kind::Source, &package, ".orig.tar.", step)?;
+        let archive = debian::fetch(&work.join("apt"), suites, Kind::Source, &package, ".orig.tar.", step)
+            .map_err(|failure| self.without_server(failure))?;
         let version = version(&archive)?;
         let (source, root) = (work.join("source"), work.join("root"));
         create_dir(&source)?;
@@ -100,6 +106,12 @@ impl BuiltServer {
         remove_dir(&self.folder)?;
         fs::rename(&root, &self.folder).context("move the built server to", self.folder.display())?;
         Ok(version)
+    }
+
+    /// What can be done all the same.
+    fn without_server(&self, failure: Failure) -> Failure {
+        let advice = format!("\"cargo xtask check --pg {}\" compiles the extension without a server", self.major);
+        Failure { message: format!("{}; {advice}", failure.message), ..failure }
     }
 }
 
