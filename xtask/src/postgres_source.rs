@@ -98,9 +98,9 @@ impl BuiltServer {
         step.run(configure.args(OPTIONS))?;
         let jobs = thread::available_parallelism().map_or(1, usize::from);
         // With all of contrib: tests use amcheck, pageinspect and auto_explain, and people who try things use others.
-        step.run(tool(Path::new("make"), &source).args(["--silent", "world-bin", &format!("--jobs={jobs}")]))?;
+        step.run(tool(Path::new("make"), &source).args(["world-bin", &format!("--jobs={jobs}")]))?;
         let destination = format!("DESTDIR={}", root.display());
-        step.run(tool(Path::new("make"), &source).args(["--silent", "install-world-bin", &destination]))?;
+        step.run(tool(Path::new("make"), &source).args(["install-world-bin", &destination]))?;
         let stamp = root.join(STAMP);
         fs::write(&stamp, format!("{}{version}\n", recipe())).context("write", stamp.display())?;
         remove_dir(&self.folder)?;
