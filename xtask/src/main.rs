@@ -18,7 +18,7 @@ mod headers;
 mod javascript;
 mod major;
 mod packages;
-mod pg_cron;
+mod peers;
 mod places;
 mod postgres;
 mod postgres_source;

@@ -97,6 +97,11 @@ pub(crate) fn ensure_for_postgres(step: &mut Step) -> Result<()> {
     ensure_all(step, POSTGRES_NEEDS)
 }
 
+/// Makes sure that these packages are installed.
+pub(crate) fn ensure_named(step: &mut Step, names: &[&'static str]) -> Result<()> {
+    ensure_all(step, &names.iter().map(|name| package(name)).collect::<Vec<_>>())
+}
+
 fn ensure_all(step: &mut Step, needs: &[Need]) -> Result<()> {
     let mut missing = Vec::new();
     for need in needs {
