@@ -15,7 +15,8 @@ struct Entry {
 
 /// Names and doc comments of the variants, in order.
 fn variants(source: &str) -> Vec<(String, String)> {
-    let body = source.split("pub enum Error {\n").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("enum Error");
+    let body =
+        source.split("pub enum Error {\n").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("enum Error");
     let mut found = Vec::new();
     let mut about = String::new();
     for line in body.lines().map(str::trim) {
@@ -52,11 +53,17 @@ fn constants(code: &str) -> Vec<(String, String)> {
         while bytes[end] != b'"' {
             end += if bytes[end] == b'\\' { 2 } else { 1 };
         }
-        let text = code[at + 1..end].replace("\\\"", "\"").replace("{{", "{").replace("}}", "}");
         let before = code[..at].trim_end();
+        let mut text = code[at + 1..end].replace("\\\"", "\"");
+        if before.ends_with("format!(") {
+            text = text.replace("{{", "{").replace("}}", "}");
+        }
         let kind = if before.ends_with('b') {
             "code"
-        } else if before.rfind(".hint(").is_some_and(|hint| hint > before.rfind("new(").unwrap_or(0) && before.len() - hint < 60) {
+        } else if before
+            .rfind(".hint(")
+            .is_some_and(|hint| hint > before.rfind("new(").unwrap_or(0) && before.len() - hint < 60)
+        {
             "hint"
         } else if before.ends_with("detail(") || before.ends_with("detail(format!(") {
             "detail"
@@ -80,16 +87,21 @@ fn entries(source: &str) -> BTreeMap<String, Entry> {
         let name = arm.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         let entry = entries.get_mut(name).unwrap_or_else(|| panic!("{name} is no variant"));
         let body = arm.split_once("=>").map_or(arm, |(_, body)| body);
+        // A message follows its code; what stands before are parts of it.
+        let mut wanted = false;
         for (kind, text) in constants(body) {
             match kind.as_str() {
-                "code" => entry.codes.push(text),
+                "code" => {
+                    wanted = true;
+                    entry.codes.push(text);
+                }
                 "hint" => entry.hints.push(text),
-                "message" if entry.messages.is_empty() => entry.messages.push(text),
+                "message" if std::mem::take(&mut wanted) => entry.messages.push(text),
                 _ => {}
             }
         }
         if body.contains("limit_error(") {
-            entry.messages = vec!["… exceeded its {what} limit of {limit}".to_owned()];
+            entry.messages.push("… exceeded its {what} limit of {limit}".to_owned());
             entry.codes.extend(limits.iter().filter(|(kind, _)| kind == "code").map(|(_, code)| code.clone()));
         }
     }
@@ -110,10 +122,23 @@ fn errors_are_those_of_the_source() {
     let mut lines: Vec<String> = Vec::new();
     for entry in entries.values() {
         let cell = |texts: &[String]| {
-            texts.iter().filter(|text| text.chars().any(char::is_alphabetic)).map(|text| format!("`{}`", text.replace('|', "\\|"))).collect::<Vec<_>>().join("<br>")
+            texts
+                .iter()
+                .filter(|text| text.chars().any(char::is_alphabetic))
+                .map(|text| format!("`{}`", text.replace('|', "\\|")))
+                .collect::<Vec<_>>()
+                .join("<br>")
         };
         let mut line = String::new();
-        write!(line, "| {} | {} | {} | {} |", entry.codes.join(", "), entry.about, cell(&entry.messages), entry.hints.join("<br>")).expect("text grows");
+        write!(
+            line,
+            "| {} | {} | {} | {} |",
+            entry.codes.join(", "),
+            entry.about,
+            cell(&entry.messages),
+            entry.hints.join("<br>").replace("<token>", "&lt;token&gt;")
+        )
+        .expect("text grows");
         lines.push(line);
     }
     lines.sort();

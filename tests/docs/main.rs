@@ -52,6 +52,11 @@ fn is_as_generated(path: &str, text: &str) {
     let (found_lines, lines): (Vec<&str>, Vec<&str>) = (found.lines().collect(), text.lines().collect());
     for at in 0..found_lines.len().max(lines.len()) {
         let (has, should) = (found_lines.get(at).unwrap_or(&""), lines.get(at).unwrap_or(&""));
-        assert_eq!(has, should, "{path}:{}: left is the page, right what it should be; ALYX_TEST_BLESS=1 writes it", at + 1);
+        assert_eq!(
+            has,
+            should,
+            "{path}:{}: left is the page, right what it should be; ALYX_TEST_BLESS=1 writes it",
+            at + 1
+        );
     }
 }

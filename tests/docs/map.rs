@@ -27,7 +27,8 @@ fn mapped() -> Vec<(usize, String)> {
                 continue;
             }
             // `src/engine.rs` and `api/deploy.rs` begin at the home; what has no folder, where the last one was.
-            let path = if index > 0 && !name.contains('/') { format!("{beside}{name}") } else { format!("{home}{name}") };
+            let path =
+                if index > 0 && !name.contains('/') { format!("{beside}{name}") } else { format!("{home}{name}") };
             beside = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
             if path.ends_with('/') {
                 beside.clone_from(&path);

@@ -35,7 +35,12 @@ pub fn blocks(text: &str) -> Vec<Block> {
             (None, Some(info)) => {
                 let mut words = info.split([',', ' ']);
                 let language = words.next().unwrap_or_default().to_owned();
-                open = Some(Block { line: at + 2, language, ignored: words.any(|word| word == "ignore"), text: String::new() });
+                open = Some(Block {
+                    line: at + 2,
+                    language,
+                    ignored: words.any(|word| word == "ignore"),
+                    text: String::new(),
+                });
             }
             (Some(_), Some("")) => blocks.extend(open.take()),
             (Some(block), _) => {
@@ -76,7 +81,8 @@ fn file_name(block: &Block) -> Option<String> {
     };
     let name = block.text.lines().next()?.strip_prefix(comment)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    (name.contains('/') && name.contains('.') && !name.contains("..") && name.chars().all(plain)).then(|| name.to_owned())
+    (name.contains('/') && name.contains('.') && !name.contains("..") && name.chars().all(plain))
+        .then(|| name.to_owned())
 }
 
 /// Where an answer differs from what the page has: the line of the page, what it has, what came.

@@ -70,15 +70,19 @@ fn functions_and_views_are_those_of_the_catalog() {
          FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace
          WHERE o.relkind = 'v' AND o.relname !~ '^_' AND {ours} ORDER BY 1 COLLATE \"C\""
     );
-    let languages =
-        format!("SELECT o.lanname AS c1, coalesce(obj_description(o.oid, 'pg_language'), '') AS c2 FROM pg_language o WHERE {ours} ORDER BY 1");
-    let mut page = format!("# SQL functions and views\n\n{HEAD}\n\nHow they behave: [reference](../reference.md#sql-functions). Unless said otherwise everybody may call them; what they then may do is asked inside: [privileges](../reference.md#privileges).\n\n## Functions\n");
+    let languages = format!(
+        "SELECT o.lanname AS c1, coalesce(obj_description(o.oid, 'pg_language'), '') AS c2 FROM pg_language o WHERE {ours} ORDER BY 1"
+    );
+    let mut page = format!(
+        "# SQL functions and views\n\n{HEAD}\n\nHow they behave: [reference](../reference.md#sql-functions). Unless said otherwise everybody may call them; what they then may do is asked inside: [privileges](../reference.md#privileges).\n\n## Functions\n"
+    );
     for row in rows(&mut db, &functions) {
         let [name, arguments, result, comment, public] = row.as_slice() else { panic!("{row:?}") };
         assert!(!comment.is_empty(), "{name} has no COMMENT");
         let only = if public == "true" { "" } else { " Revoked from PUBLIC." };
         let comment = sentence(comment);
-        write!(page, "\n### {name}\n\n```sql,ignore\n{name}({arguments}) → {result}\n```\n\n{comment}{only}\n").expect("text grows");
+        write!(page, "\n### {name}\n\n```sql,ignore\n{name}({arguments}) → {result}\n```\n\n{comment}{only}\n")
+            .expect("text grows");
     }
     page.push_str("\n## Views\n\nEach shows a role what it owns; members of the extension's owner see everything.\n\n| view | shows | columns |\n|---|---|---|\n");
     for row in rows(&mut db, &views) {

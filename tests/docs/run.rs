@@ -186,7 +186,9 @@ fn free_port() -> u16 {
 /// Roles belong to the server: the next page makes its own.
 fn forget_roles(cluster: &Cluster) {
     let mut admin = cluster.server().session("postgres");
-    for role in admin.rows("SELECT quote_ident(rolname) FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'") {
+    for role in
+        admin.rows("SELECT quote_ident(rolname) FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'")
+    {
         admin.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     }
 }

@@ -55,7 +55,8 @@ impl Talk {
         self.input.flush().expect("it reads");
         let mut printed = String::new();
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{error} after\n{text}\n{printed}"));
+            let line =
+                self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{error} after\n{text}\n{printed}"));
             if let Some((before, _)) = line.split_once(&mark) {
                 // The last line need not have ended.
                 if !before.is_empty() {

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use crate::console::{Console, Step};
-use crate::error::{Context, Result};
+use crate::error::{Context, Failure, Result};
 use crate::places::{Places, create_dir, remove_dir};
 
 const MDBOOK_VERSION: &str = "0.5.4";
@@ -66,6 +66,10 @@ fn build(places: &Places, step: &mut Step) -> Result<PathBuf> {
         copy_page(&places.root.join(name), Path::new(name), &pages.join(name))?;
     }
     step.run(Command::new(mdbook(places)).arg("build").arg(&pages).arg("--dest-dir").arg(&book))?;
+    let said = fs::read_to_string(step.log()).context("read", step.log().display())?;
+    if said.contains("WARN") {
+        return Err(Failure::new("mdBook warns of the pages").with_log(step.log()));
+    }
     Ok(book)
 }
 
@@ -158,7 +162,10 @@ mod tests {
     #[test]
     fn links_within_the_book_stay() {
         assert_eq!(book("a [b](cli.md#x), [c](howto/d.md)", "docs/reference.md"), "a [b](cli.md#x), [c](howto/d.md)");
-        assert_eq!(book("[b](../cli.md) ![i](../images/i.png)", "docs/howto/d.md"), "[b](../cli.md) ![i](../images/i.png)");
+        assert_eq!(
+            book("[b](../cli.md) ![i](../images/i.png)", "docs/howto/d.md"),
+            "[b](../cli.md) ![i](../images/i.png)"
+        );
         assert_eq!(book("[w](https://example.com/a) [h](#x)", "docs/cli.md"), "[w](https://example.com/a) [h](#x)");
     }
 

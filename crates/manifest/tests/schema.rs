@@ -1,6 +1,6 @@
 //! `docs/manifest.schema.json`, for editors: it has the keys that the crate reads, takes what the crate takes, and refuses
 //! most of what it refuses.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "clippy exempts tests, but not the functions that they share")]
+#![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions that they share")]
 
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -49,8 +49,10 @@ fn the_schema_has_the_keys_that_are_read_and_no_others() {
         // The crate's own answer to a key that resembles none.
         let hint = alyx_manifest::parse(&manifest.replace("KEY", "zzzzzzzzzzzzzzzzzzzzzz")).unwrap_err().hint.unwrap();
         let listed = hint.strip_prefix("Valid keys are ").unwrap_or_else(|| panic!("{manifest}: {hint}"));
-        let mut read: Vec<&str> = listed.trim_end_matches('.').split(", ").flat_map(|part| part.split(" and ")).collect();
-        let mut has: Vec<&str> = schema.pointer(place).unwrap().as_object().unwrap().keys().map(String::as_str).collect();
+        let mut read: Vec<&str> =
+            listed.trim_end_matches('.').split(", ").flat_map(|part| part.split(" and ")).collect();
+        let mut has: Vec<&str> =
+            schema.pointer(place).unwrap().as_object().unwrap().keys().map(String::as_str).collect();
         // It was taken before the rest was looked at.
         has.retain(|key| *key != "type");
         read.sort_unstable();
@@ -87,9 +89,20 @@ fn words_are_those_that_are_read() {
 #[test]
 fn defaults_are_those_of_the_crate() {
     let schema = schema();
-    for (place, default) in [("timeout", "10s"), ("memory", "128mb"), ("instances", "fresh"), ("run_as", "caller"), ("database", "write"), ("log", "all")] {
+    for (place, default) in [
+        ("timeout", "10s"),
+        ("memory", "128mb"),
+        ("instances", "fresh"),
+        ("run_as", "caller"),
+        ("database", "write"),
+        ("log", "all"),
+    ] {
         assert_eq!(schema["properties"][place]["default"], default);
-        assert_eq!(alyx_manifest::parse(&format!("{place}: {default}")).unwrap(), alyx_manifest::Manifest::default(), "{place}");
+        assert_eq!(
+            alyx_manifest::parse(&format!("{place}: {default}")).unwrap(),
+            alyx_manifest::Manifest::default(),
+            "{place}"
+        );
     }
 }
 
@@ -117,7 +130,8 @@ fn manifests_of_the_repository_are_valid() {
     for (path, text) in all {
         alyx_manifest::parse(&text).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
         let value = value(&text).unwrap_or_else(|| panic!("{}: no YAML", path.display()));
-        let problems: Vec<String> = validator.iter_errors(&value).map(|problem| format!("{}: {problem}", problem.instance_path())).collect();
+        let problems: Vec<String> =
+            validator.iter_errors(&value).map(|problem| format!("{}: {problem}", problem.instance_path())).collect();
         assert!(problems.is_empty(), "{}: {problems:?}", path.display());
     }
 }
