@@ -9,6 +9,7 @@ use std::process::Command;
 
 use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
+use crate::major::Major;
 use crate::places::{Places, create_dir, remove_dir};
 
 const MDBOOK_VERSION: &str = "0.5.4";
@@ -17,8 +18,8 @@ const MDBOOK_VERSION: &str = "0.5.4";
 const BESIDE: [&str; 4] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
 /// `cargo xtask docs`
-pub(crate) fn run(console: &mut Console, _: &[String]) -> Result<()> {
-    let places = Places::find()?;
+pub(crate) fn run(console: &mut Console, major: Major, _: &[String]) -> Result<()> {
+    let places = Places::find(major)?;
     let logs = places.logs();
     let _lock = places.lock()?;
     console.step(&logs, "mdBook", |step| ensure_mdbook(&places, step))?;
