@@ -35,8 +35,9 @@ fn settings_are_those_of_the_server() {
             CASE vartype WHEN 'bool' THEN 'on, off' WHEN 'string' THEN 'text' ELSE min_val || ' to ' || max_val END AS c3,
             coalesce(unit, '') AS c4,
             CASE WHEN vartype = 'string' AND coalesce(boot_val, '') = '' THEN 'empty'
-                 WHEN unit = 'kB' AND boot_val <> '0' THEN boot_val || ' (' || pg_size_pretty(boot_val::bigint * 1024) || ')'
-                 WHEN unit = 'ms' AND boot_val::bigint >= 1000 THEN boot_val || ' (' || boot_val::bigint / 1000 || ' s)'
+                 WHEN unit = 'kB' THEN CASE WHEN boot_val::bigint >= 1048576 THEN boot_val || ' (' || boot_val::bigint / 1048576 || ' GB)'
+                      WHEN boot_val::bigint >= 1024 THEN boot_val || ' (' || boot_val::bigint / 1024 || ' MB)' ELSE boot_val END
+                 WHEN unit = 'ms' AND length(boot_val) > 3 THEN boot_val || ' (' || boot_val::bigint / 1000 || ' s)'
                  WHEN unit = 'min' THEN boot_val || ' (' || boot_val::bigint / 1440 || ' days)'
                  ELSE boot_val END AS c5,
             CASE context WHEN 'postmaster' THEN 'postgresql.conf, restart' WHEN 'sighup' THEN 'postgresql.conf, reload'
@@ -58,7 +59,7 @@ fn functions_and_views_are_those_of_the_catalog() {
     let ours = "EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
                  WHERE d.deptype = 'e' AND e.extname = 'alyx_functions' AND d.objid = o.oid)";
     let functions = format!(
-        "SELECT o.proname AS c1, pg_get_function_arguments(o.oid) AS c2, pg_get_function_result(o.oid) AS c3,
+        "SELECT o.proname AS c1, regexp_replace(pg_get_function_arguments(o.oid), '::[a-z ]+(\\[\\])?', '', 'g') AS c2, pg_get_function_result(o.oid) AS c3,
                 coalesce(obj_description(o.oid, 'pg_proc'), '') AS c4,
                 has_function_privilege('public', o.oid, 'EXECUTE')::text AS c5
          FROM pg_proc o WHERE o.proname LIKE 'fn\\_%' AND {ours} ORDER BY o.proname COLLATE \"C\", o.pronargs DESC"
@@ -68,7 +69,7 @@ fn functions_and_views_are_those_of_the_catalog() {
                 (SELECT string_agg('`' || a.attname || '` ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
                  FROM pg_attribute a WHERE a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped) AS c3
          FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace
-         WHERE o.relkind = 'v' AND o.relname !~ '^_' AND {ours} ORDER BY 1 COLLATE \"C\""
+         WHERE o.relkind = 'v' AND o.relname !~ '^_' AND {ours} ORDER BY n.nspname || '.' || o.relname COLLATE \"C\""
     );
     let languages = format!(
         "SELECT o.lanname AS c1, coalesce(obj_description(o.oid, 'pg_language'), '') AS c2 FROM pg_language o WHERE {ours} ORDER BY 1"
