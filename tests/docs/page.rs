@@ -98,9 +98,10 @@ pub fn difference(answer: &Block, got: &str) -> Option<(usize, String, String)> 
     let got = tidy(got);
     for at in 0..wanted.len().max(got.len()) {
         let has = got.get(at).map_or("(nothing)", String::as_str);
-        let (line, should) = wanted
-            .get(at)
-            .map_or((answer.line + answer.text.lines().count(), "(nothing)"), |(line, should)| (*line, should.as_str()));
+        let (line, should) =
+            wanted.get(at).map_or((answer.line + answer.text.lines().count(), "(nothing)"), |(line, should)| {
+                (*line, should.as_str())
+            });
         // A line that may be anything says nothing.
         if at >= got.len() || should == "…" || !fits(should, has) {
             return Some((line, should.to_owned(), has.to_owned()));
