@@ -157,3 +157,52 @@ fn the_reference_names_every_sqlstate() {
         .collect();
     assert!(missing.is_empty(), "docs/reference.md does not name {missing:?}");
 }
+
+/// Words of messages that are PostgreSQL's, or that the source makes of parts.
+const FROM_ELSEWHERE: [&str; 8] = [
+    "permission denied for",
+    "cannot drop function",
+    "because other objects depend on it",
+    "canceling statement due to",
+    "does not exist",
+    "exceeded its memory limit",
+    "invalid input of function",
+    "function fn_deploy",
+];
+
+/// What the page has readers look for is what they read.
+#[test]
+fn troubleshooting_quotes_messages_that_there_are() {
+    let mut sources = String::new();
+    for folder in ["src", "crates", "cli/src", "sdk/js/build"] {
+        gather(&crate::root().join(folder), &mut sources);
+    }
+    let mut unknown = Vec::new();
+    let mut looked = 0;
+    for line in read("docs/troubleshooting.md").lines().filter(|line| line.starts_with("| ")) {
+        let symptom = line.split(" | ").next().unwrap_or_default();
+        for quoted in symptom.split('`').skip(1).step_by(2) {
+            for part in quoted.split(['…', '"', '(']).map(str::trim).filter(|part| part.len() > 7) {
+                looked += 1;
+                if !sources.contains(part) && !FROM_ELSEWHERE.iter().any(|known| part.contains(known)) {
+                    unknown.push(part.to_owned());
+                }
+            }
+        }
+    }
+    assert!(looked > 25, "{looked}");
+    assert!(unknown.is_empty(), "nothing says {unknown:?}");
+}
+
+fn gather(folder: &std::path::Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder of the repository").filter_map(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() {
+            if path.file_name().is_none_or(|name| name != "node_modules") {
+                gather(&path, text);
+            }
+        } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "js") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! How a page is written so that it can be run is told in CONTRIBUTING.md, "A page of the guide".
 
 mod errors;
+mod figures;
 mod links;
 mod map;
 mod page;
