@@ -1,6 +1,7 @@
 //! A program that reads commands and prints: psql, a shell. What it prints to either stream comes back in order.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -27,6 +28,7 @@ impl Talk {
             .stdin(std::process::Stdio::piped())
             .stdout(writer)
             .stderr(again)
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         // Its copies of the pipe's end would keep the reader waiting for ever.
@@ -70,9 +72,17 @@ impl Talk {
     }
 }
 
+impl Talk {
+    /// Ends it, and all that it has started.
+    pub fn end(&mut self) {
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(std::process::Stdio::null()).status();
+        let _ = self.child.wait();
+    }
+}
+
 impl Drop for Talk {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
