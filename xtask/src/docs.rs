@@ -32,7 +32,7 @@ fn mdbook(places: &Places) -> PathBuf {
     places.tools().join("bin/mdbook")
 }
 
-/// Installs mdBook below the target folder: three minutes on two cores, once.
+/// Installs mdBook below the target folder: one to three minutes on two cores, once.
 fn ensure_mdbook(places: &Places, step: &mut Step) -> Result<()> {
     let output = Command::new(mdbook(places)).arg("--version").output();
     if output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim().ends_with(MDBOOK_VERSION)) {
