@@ -6,6 +6,7 @@ use crate::{pages, read, root};
 use alyx_tests::{Cluster, Db, command_line};
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -131,19 +132,31 @@ impl<'a> Reader<'a> {
         out
     }
 
-    /// Builds what the page has written, as `alyx build` does where the packages are installed.
+    /// Builds what the page has written, types checked, as `alyx build` does where the packages are installed.
     fn build(&mut self) {
+        let sdk = root().join("sdk/js");
         for folder in std::mem::take(&mut self.unbuilt) {
+            let folder = self.folder.join(folder);
+            let packages = folder.join("node_modules");
+            if !packages.exists() {
+                fs::create_dir_all(packages.join("@alyx")).expect("the folder is writable");
+                symlink(&sdk, packages.join("@alyx/functions")).expect("the folder is writable");
+                symlink(sdk.join("node_modules/typescript"), packages.join("typescript"))
+                    .expect("the folder is writable");
+                let settings = root().join("cli/templates/ts/tsconfig.json");
+                fs::copy(settings, folder.join("tsconfig.json")).expect("the template is there");
+            }
             let output = Command::new("bash")
                 .arg(root().join("xtask/with-node"))
                 .arg("node")
-                .arg(root().join("sdk/js/bin/alyx-build.js"))
-                .arg(self.folder.join(&folder))
+                .arg(sdk.join("bin/alyx-build.js"))
+                .arg(&folder)
+                .arg("--types")
                 .output()
                 .expect("bash runs");
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stderr);
-                self.complaints.push(format!("{}: {folder} is not built:\n{said}", self.page));
+                self.complaints.push(format!("{}: {} is not built:\n{said}", self.page, folder.display()));
             }
         }
     }
