@@ -10,6 +10,7 @@ mod cluster;
 mod console;
 mod debian;
 mod demo;
+mod docs;
 mod error;
 mod extension;
 mod fuzz;
@@ -86,6 +87,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--minutes N]",
         summary: "let good and hostile clients at a server for minutes, and look at what they leave",
         run: soak::run,
+    },
+    Subcommand {
+        name: "docs",
+        arguments: "",
+        summary: "build the guide in docs/ as a book in target/docs",
+        run: docs::run,
     },
     Subcommand {
         name: "psql",

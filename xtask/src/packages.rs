@@ -74,6 +74,8 @@ const TEST_NEEDS: &[Need] = &[
     // It stands between the gateway and a server, and the README's lines for it are run.
     package("pgbouncer"),
     program("curl", "curl"),
+    // The guide's pages sign tokens and deliveries with it.
+    program("openssl", "openssl"),
 ];
 
 /// Postgresql-common reads this folder when it decides whether a fresh install gets a cluster called "main".
