@@ -11,7 +11,7 @@ use pgrx::pg_sys;
 
 use super::catch::catch;
 use super::wait_event::WaitEvent;
-use super::{PgError, Role, raw};
+use super::{PgError, Role, raw, version};
 
 thread_local! {
     static WAITS_FOR: Cell<Option<WaitEvent>> = const { Cell::new(None) };
@@ -38,8 +38,8 @@ pub fn main(argument: u64, body: Body) {
     // SAFETY: the process has just been forked, with signals blocked; `die` is what sessions have for SIGTERM (the
     // default for background workers would end the process inside the signal handler).
     unsafe {
-        pg_sys::pqsignal(SIGTERM, Some(raw::die));
-        pg_sys::pqsignal(SIGHUP, Some(raw::SignalHandlerForConfigReload));
+        version::handle_signal(SIGTERM, raw::die);
+        version::handle_signal(SIGHUP, raw::SignalHandlerForConfigReload);
         pg_sys::BackgroundWorkerUnblockSignals();
     }
     let problem = match catch_unwind(AssertUnwindSafe(|| body(argument))) {
@@ -51,13 +51,13 @@ pub fn main(argument: u64, body: Body) {
         let _ = super::backend::report(super::backend::Level::Warning, &format!("alyx_functions: {message}"));
     }
     // SAFETY: nothing that this process owns needs dropping.
-    unsafe { pg_sys::proc_exit(c_int::from(problem.is_some())) };
+    unsafe { raw::proc_exit(c_int::from(problem.is_some())) };
 }
 
 /// Ends this process so that the postmaster starts it again, if it was to be kept: one that ends with 0 is forgotten.
 pub fn end_for_now() -> ! {
     // SAFETY: as at the end of `main`.
-    unsafe { pg_sys::proc_exit(1) }
+    unsafe { raw::proc_exit(1) }
 }
 
 const SIGHUP: c_int = 1;
@@ -67,7 +67,7 @@ const SIGTERM: c_int = 15;
 /// Lets a SIGTERM ask this process to end, instead of ending it: it has things to put back.
 pub fn end_on_request() {
     // SAFETY: a handler that sets a flag and the latch.
-    unsafe { pg_sys::pqsignal(SIGTERM, Some(raw::SignalHandlerForShutdownRequest)) };
+    unsafe { version::handle_signal(SIGTERM, raw::SignalHandlerForShutdownRequest) };
 }
 
 /// Whether this process was asked to end.
@@ -111,8 +111,10 @@ impl Start<'_> {
 const FLAGS: c_int = (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as c_int;
 
 #[allow(clippy::cast_possible_wrap, reason = "bytes of a name")]
-fn fill(field: &mut [c_char; 96], text: &str) {
-    for (to, from) in field.iter_mut().zip(text.bytes().take(95)) {
+fn fill(field: &mut [c_char], text: &str) {
+    // Zeroed before: the last byte ends the text.
+    let room = field.len().saturating_sub(1);
+    for (to, from) in field.iter_mut().zip(text.bytes().take(room)) {
         *to = from as c_char;
     }
 }

@@ -38,6 +38,7 @@ pub mod ticks;
 pub mod transaction;
 pub mod trigger;
 pub mod utility;
+mod version;
 pub mod wait_event;
 pub mod zone;
 

@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 
 use super::call::quote_identifier;
 use super::catch::catch;
-use super::{PgError, raw};
+use super::{PgError, raw, version};
 
 /// The OID of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,8 +56,7 @@ impl Role {
     /// Whether it may connect to this database.
     pub fn may_connect(self) -> bool {
         // SAFETY: aclchk.c answers for the database of this process.
-        let result = unsafe { pg_sys::pg_database_aclcheck(pg_sys::MyDatabaseId, self.0, pg_sys::ACL_CONNECT) };
-        result == pg_sys::AclResult::ACLCHECK_OK
+        unsafe { version::may_connect(pg_sys::MyDatabaseId, self.0) }
     }
 
     /// Whose rights a function of `owner` has when this role calls it. Below a superuser a function of somebody else
@@ -70,8 +69,7 @@ impl Role {
     /// Whether it may EXECUTE an SQL function.
     pub fn may_execute(self, function: u32) -> bool {
         // SAFETY: aclchk.c answers for any OID of pg_proc.
-        let result = unsafe { pg_sys::pg_proc_aclcheck(pg_sys::Oid::from(function), self.0, pg_sys::ACL_EXECUTE) };
-        result == pg_sys::AclResult::ACLCHECK_OK
+        unsafe { version::may_execute(pg_sys::Oid::from(function), self.0) }
     }
 }
 

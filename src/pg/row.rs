@@ -8,7 +8,7 @@ use super::PgError;
 use super::call::owned;
 use super::catch::catch;
 use super::json::{JsonKind, JsonWriter, escape};
-use super::raw;
+use super::{raw, version};
 
 /// Columns of a row that is taken apart without an allocation.
 const FEW_COLUMNS: usize = 32;
@@ -47,9 +47,8 @@ impl RowShape {
     pub(super) unsafe fn is_of(&self, descriptor: pg_sys::TupleDesc) -> bool {
         // SAFETY: a tuple descriptor has natts attributes behind it; names are NUL-terminated.
         unsafe {
-            let count = usize::try_from((*descriptor).natts).unwrap_or(0);
-            let attributes = std::slice::from_raw_parts((*descriptor).attrs.as_ptr(), count);
-            count == self.columns.len()
+            let attributes = version::attributes(descriptor);
+            attributes.len() == self.columns.len()
                 && attributes.iter().zip(&self.columns).all(|(attribute, column)| {
                     attribute.atttypid.to_u32() == column.r#type
                         && !attribute.attisdropped
@@ -65,10 +64,7 @@ impl RowShape {
     /// `descriptor` is valid and pinned by the caller.
     pub(super) unsafe fn of(descriptor: pg_sys::TupleDesc) -> Result<Rc<Self>, PgError> {
         // SAFETY: a tuple descriptor has natts attributes behind it.
-        let attributes = unsafe {
-            let count = usize::try_from((*descriptor).natts).unwrap_or(0);
-            std::slice::from_raw_parts((*descriptor).attrs.as_ptr(), count)
-        };
+        let attributes = unsafe { version::attributes(descriptor) };
         let columns = attributes.iter().map(|attribute| {
             let name = if attribute.attisdropped {
                 String::new()

@@ -13,7 +13,7 @@ use super::datum::{c_string, c_text, type_name, varlena_bytes};
 use super::error::SqlState;
 use super::param::bind;
 pub use super::param::{Cell, Param};
-use super::{PgError, raw};
+use super::{PgError, raw, version};
 
 /// Brackets SPI use: finished on every way out that is not an ERROR (then the transaction machinery cleans up).
 pub(super) struct Connection(());
@@ -282,7 +282,7 @@ pub(super) fn one_datum(sql: &str, json: &str) -> Result<Option<pg_sys::Datum>, 
         if is_null {
             return Ok(None);
         }
-        let attribute = &*(*table.tupdesc).attrs.as_ptr();
+        let Some(attribute) = version::attributes(table.tupdesc).first() else { return Ok(None) };
         Ok(Some(pg_sys::SPI_datumTransfer(datum, attribute.attbyval, i32::from(attribute.attlen))))
     }
 }

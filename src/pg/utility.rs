@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pgrx::pg_sys;
 use pgrx::pg_sys::NodeTag;
 
-use super::{PgError, background, raw, refuse, transaction};
+use super::{PgError, background, raw, refuse, transaction, version};
 
 /// How long processes of ours may take to leave.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -172,7 +172,7 @@ unsafe fn own_database() -> Option<u32> {
     // SAFETY: catalog look-ups.
     unsafe {
         let extension = pg_sys::get_extension_oid(c"alyx_functions".as_ptr(), true);
-        let may = extension != pg_sys::InvalidOid && pg_sys::pg_extension_ownercheck(extension, pg_sys::GetUserId());
+        let may = extension != pg_sys::InvalidOid && version::owns_extension(extension, pg_sys::GetUserId());
         may.then(|| pg_sys::MyDatabaseId.to_u32())
     }
 }
@@ -184,7 +184,7 @@ unsafe fn owned_database(name: *const c_char, to_copy: bool) -> Option<u32> {
         let database = pg_sys::get_database_oid(name, true);
         let role = pg_sys::GetUserId();
         let may = database != pg_sys::InvalidOid
-            && (pg_sys::pg_database_ownercheck(database, role)
+            && (version::owns_database(database, role)
                 || to_copy && is_template(database) && may_create_databases(role));
         may.then(|| database.to_u32())
     }
