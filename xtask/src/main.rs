@@ -5,6 +5,7 @@
 
 mod account;
 mod bench;
+mod cargo_tool;
 mod cluster;
 mod console;
 mod demo;
@@ -13,6 +14,8 @@ mod extension;
 mod fuzz;
 mod guests;
 mod javascript;
+mod licences;
+mod package;
 mod packages;
 mod pg_cron;
 mod places;
@@ -74,6 +77,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--minutes N]",
         summary: "let good and hostile clients at a server for minutes, and look at what they leave",
         run: soak::run,
+    },
+    Subcommand {
+        name: "package",
+        arguments: "[--pg N] [--no-build] [--try]",
+        summary: "make what a release publishes, in target/packages; --try installs it into an empty Debian",
+        run: package::run,
     },
     Subcommand {
         name: "psql",

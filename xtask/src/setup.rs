@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use crate::cargo_tool::PGRX;
 use crate::console::Console;
 use crate::error::Result;
 use crate::extension;
@@ -31,7 +32,7 @@ pub(crate) fn prepare(console: &mut Console) -> Result<Ready> {
     console.step(&logs, "system packages", packages::ensure)?;
     let postgres = Postgres::locate(&places)?;
     console.step(&logs, "private PostgreSQL", |step| postgres.ensure_tree(step))?;
-    console.step(&logs, "cargo-pgrx", |step| extension::ensure_cargo_pgrx(&places, step))?;
+    console.step(&logs, "cargo-pgrx", |step| PGRX.ensure(&places, step))?;
     console.step(&logs, "JavaScript engine", |step| javascript::build_engine(&places, step))?;
     console.step(&logs, "extension", |step| extension::install(&places, &postgres, step))?;
     let examples = console.step(&logs, "example guests", |step| guests::build(&places, &postgres, step))?;
@@ -54,8 +55,11 @@ pub(crate) fn clean(console: &mut Console, _: &[String]) -> Result<()> {
     postgres.remove()?;
     remove_dir(&places.tools())?;
     remove_dir(&places.toolchains())?;
+    for folder in ["packages", "packages-work"] {
+        remove_dir(&places.target.join(folder))?;
+    }
     drop(lock);
     remove_dir(&places.logs())?;
-    console.print("deleted the servers, the private PostgreSQL, the built guests and the tools");
+    console.print("deleted the servers, the private PostgreSQL, the built guests, the packages and the tools");
     Ok(())
 }

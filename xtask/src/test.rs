@@ -12,6 +12,7 @@ use crate::error::{Context, Failure, Result};
 use crate::fuzz;
 use crate::guests;
 use crate::javascript;
+use crate::licences;
 use crate::packages;
 use crate::python::SCHEMATHESIS;
 use crate::rust;
@@ -51,6 +52,7 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
         report.note(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))));
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         report.note(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))));
+        report.note(console.step(&logs, "dependencies", |step| licences::check(&ready.places, step)));
         report.failures.extend(fuzz::short(console, &ready.places));
     }
     let Report { tally, failures } = report;
