@@ -15,6 +15,7 @@ import json
 import os
 import re
 import subprocess
+import urllib.parse
 import uuid
 from pathlib import Path
 
@@ -109,12 +110,12 @@ def engine_parts(options) -> list[dict]:
             (mbedtls / "LICENSE").read_text(), description="Its hash functions only, compiled into engine.wasm",
         ),
         component(
-            f"pkg:deb/debian/wasi-libc@{libc}", "wasi-libc", libc,
+            package_url("deb/debian/wasi-libc", libc), "wasi-libc", libc,
             "(Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT) AND BSD-2-Clause AND CC0-1.0",
             debian_copyright("wasi-libc"), description="The C library in engine.wasm",
         ),
         component(
-            f"pkg:deb/debian/libclang-rt-14-dev-wasm32@{builtins}", "compiler-rt", builtins,
+            package_url("deb/debian/libclang-rt-14-dev-wasm32", builtins), "compiler-rt", builtins,
             "Apache-2.0 WITH LLVM-exception", debian_copyright("libclang-rt-14-dev-wasm32"),
             description="The compiler's own functions in engine.wasm",
         ),
@@ -147,10 +148,14 @@ def npm_parts(folder: Path, names: tuple[str, ...]) -> list[dict]:
     return found
 
 
+def package_url(name: str, version: str) -> str:
+    return f"pkg:{name}@{urllib.parse.quote(version)}"
+
+
 def debian_version(package: str) -> str:
     return subprocess.run(
         ["dpkg-query", "--show", "--showformat=${Version}", package], check=True, capture_output=True, text=True
-    ).stdout
+    ).stdout.strip()
 
 
 def debian_copyright(package: str) -> str:
