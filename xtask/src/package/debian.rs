@@ -91,8 +91,8 @@ impl Package<'_> {
         let asked = Stage::new(&work.scratch, &format!("{}-libraries", self.name))?;
         asked.write("debian/control", &format!("Source: {0}\n\nPackage: {0}\nArchitecture: any\n", self.name), READ)?;
         let mut shlibdeps = Command::new("dpkg-shlibdeps");
-        shlibdeps.current_dir(&asked.dir).args(["-Tfound", "--package"]).arg(self.name);
-        step.run(shlibdeps.arg("-e").arg(self.stage.dir.join(self.binary)))?;
+        shlibdeps.current_dir(&asked.dir).arg("-Tfound").arg("-e");
+        step.run(shlibdeps.arg(self.stage.dir.join(self.binary)))?;
         let found = fs::read_to_string(asked.dir.join("found")).context("read", "the answer of dpkg-shlibdeps")?;
         let depends = found.lines().find_map(|line| line.strip_prefix("shlibs:Depends="));
         depends.map(str::to_owned).ok_or_else(|| Failure::new("dpkg-shlibdeps names no library"))
@@ -110,6 +110,6 @@ impl Package<'_> {
 /// Debian's own check; what is known and meant is in the overrides, each with its reason.
 fn check(file: &Path, step: &Step) -> Result<()> {
     let mut lintian = Command::new("lintian");
-    lintian.args(["--allow-root", "--no-tag-display-limit", "--fail-on", "error,warning", "--show-overrides"]);
+    lintian.args(["--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning", "--show-overrides"]);
     step.run(lintian.arg(file))
 }
