@@ -1,5 +1,6 @@
 //! `alyx`, the command line and gateway: a Debian package with a service, and a tarball.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -64,6 +65,8 @@ fn place(work: &Work<'_>, stage: &Stage, prefix: &str, built: &Path, kit: &Path,
         }
         stage.write(&format!("{prefix}{to}"), &String::from_utf8_lossy(&output.stdout), READ)?;
     }
+    let manual = fs::read_to_string(work.source.join("packaging/alyx.1")).context("read", "packaging/alyx.1")?;
+    stage.write_gz(step, &format!("{prefix}share/man/man1/alyx.1"), &work.release.fill(&manual))?;
     // Without a version in its name: package.json of a function names it.
     stage.copy(kit, &format!("{prefix}share/alyx/kit-js.tgz"), READ)?;
     for part in ["Cargo.toml", "README.md", "src", "macro/Cargo.toml", "macro/README.md", "macro/src"] {
