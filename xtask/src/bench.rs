@@ -6,6 +6,7 @@ use crate::account;
 use crate::cluster::Cluster;
 use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
+use crate::major::Major;
 use crate::pg_cron;
 use crate::python::MATPLOTLIB;
 use crate::setup::{self, Ready};
@@ -21,9 +22,9 @@ const PARTS: &[(&str, &str)] = &[
 ];
 
 /// `cargo xtask bench [calls|jobs|backends|scaling] [ARGS]`; the arguments go to the script of the part, or to all.
-pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
+pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> Result<()> {
     let (parts, arguments) = chosen(arguments);
-    let ready = setup::prepare(console)?;
+    let ready = setup::prepare(console, major)?;
     let cluster = ready.postgres.bench_cluster();
     let logs = ready.places.logs();
     let has_pg_cron = parts.iter().any(|(part, _)| *part == "jobs")

@@ -7,6 +7,7 @@ use crate::cluster::Cluster;
 use crate::console::Console;
 use crate::error::{Context, Failure, Result};
 use crate::guests::Example;
+use crate::major::Major;
 use crate::places::Places;
 use crate::postgres::Postgres;
 use crate::setup::{self, Ready};
@@ -14,8 +15,8 @@ use crate::setup::{self, Ready};
 const DATABASE: &str = "demo";
 
 /// `cargo xtask demo`: a server from nothing, each example bound to its tables, and what then happens to rows.
-pub(crate) fn run(console: &mut Console, _: &[String]) -> Result<()> {
-    let ready = setup::prepare(console)?;
+pub(crate) fn run(console: &mut Console, major: Major, _: &[String]) -> Result<()> {
+    let ready = setup::prepare(console, major)?;
     let Ready { places, postgres, examples, .. } = &ready;
     let cluster = postgres.demo_cluster();
     console.step(&places.logs(), "demo server", |step| cluster.recreate(step))?;
@@ -34,8 +35,10 @@ pub(crate) fn run(console: &mut Console, _: &[String]) -> Result<()> {
         show(console, &cluster, example)?;
     }
     let client = cluster.client_arguments(DATABASE).join(" ");
+    let option = if major == Major::SYSTEM { String::new() } else { format!(" --pg {major}") };
     console.print(&format!(
-        "\nThe server keeps running.\n  try more:  cargo xtask psql        (or: psql {client})\n  stop it:   cargo xtask stop"
+        "\nThe server keeps running.\n  try more:  cargo xtask psql{option}        (or: psql {client})\n  \
+         stop it:   cargo xtask stop"
     ));
     Ok(())
 }
@@ -56,8 +59,8 @@ fn in_example<'a>(psql: &'a mut Command, example: &Example) -> &'a mut Command {
 }
 
 /// `cargo xtask psql`
-pub(crate) fn psql(console: &mut Console, arguments: &[String]) -> Result<()> {
-    let places = Places::find()?;
+pub(crate) fn psql(console: &mut Console, major: Major, arguments: &[String]) -> Result<()> {
+    let places = Places::find(major)?;
     let postgres = Postgres::locate(&places)?;
     let cluster = postgres.demo_cluster();
     if !cluster.is_running() {
@@ -70,11 +73,17 @@ pub(crate) fn psql(console: &mut Console, arguments: &[String]) -> Result<()> {
 }
 
 /// `cargo xtask stop`
-pub(crate) fn stop(console: &mut Console, _: &[String]) -> Result<()> {
-    let postgres = Postgres::locate(&Places::find()?)?;
-    for cluster in postgres.clusters() {
-        let note = if cluster.stop()? { "stopped" } else { "not running" };
-        console.print(&format!("{} server: {note}", cluster.name()));
+///
+/// Of all majors: it means what xtask has started.
+pub(crate) fn stop(console: &mut Console, _: Major, _: &[String]) -> Result<()> {
+    for postgres in Postgres::locate_all()? {
+        for cluster in postgres.clusters() {
+            let stopped = cluster.stop()?;
+            if stopped || postgres.major == Major::SYSTEM {
+                let note = if stopped { "stopped" } else { "not running" };
+                console.print(&format!("{} server of PostgreSQL {}: {note}", cluster.name(), postgres.major));
+            }
+        }
     }
     Ok(())
 }

@@ -6,16 +6,19 @@ use crate::cargo_tool::PGRX;
 use crate::console::Step;
 use crate::error::Result;
 use crate::places::Places;
-use crate::postgres::{Postgres, SYSTEM_PG_CONFIG};
+use crate::postgres::Postgres;
 
 /// Builds the extension and puts library, control file and SQL into the private tree.
 ///
-/// `package` and not `install`: it is given the system's `pg_config`, as all other builds are, and still writes only
-/// below the folder named here.
+/// `package` and not `install`: it is given the `pg_config` of all other builds, which names the system's folders, and
+/// still writes only below the folder named here.
 pub(crate) fn install(places: &Places, postgres: &Postgres, step: &mut Step) -> Result<()> {
     let mut command = places.with_build_environment(Command::new(PGRX.program(places)));
     command
-        .args(["pgrx", "package", "--profile", "dev", "--pg-config", SYSTEM_PG_CONFIG, "--out-dir"])
+        .args(["pgrx", "package", "--profile", "dev", "--pg-config"])
+        // From its version follows the feature that it turns on in place of the default.
+        .arg(places.pg_config())
+        .arg("--out-dir")
         .arg(postgres.tree())
         // Otherwise it builds with RUSTFLAGS of its own, and with them every dependency a second time.
         .env("CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND", "1")

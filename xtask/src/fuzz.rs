@@ -9,6 +9,7 @@ use std::process::Command;
 
 use crate::console::Console;
 use crate::error::{Context, Failure, Result};
+use crate::major::Major;
 use crate::places::{Places, create_dir};
 
 /// What a target is called, and the longest input it is given.
@@ -32,9 +33,9 @@ pub(crate) const SHORT_RUN_S: u32 = 4;
 const TIMEOUT_S: u32 = 10;
 
 /// `cargo xtask fuzz [TARGET] [--seconds N]`
-pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
+pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> Result<()> {
     let (targets, seconds) = read(arguments)?;
-    let places = Places::find()?;
+    let places = Places::find(major)?;
     build(console, &places)?;
     let mut failures = Vec::new();
     for target in targets {

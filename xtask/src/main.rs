@@ -6,20 +6,25 @@
 mod account;
 mod bench;
 mod cargo_tool;
+mod check;
 mod cluster;
 mod console;
+mod debian;
 mod demo;
 mod error;
 mod extension;
 mod fuzz;
 mod guests;
+mod headers;
 mod javascript;
 mod licences;
+mod major;
 mod package;
 mod packages;
 mod pg_cron;
 mod places;
 mod postgres;
+mod postgres_source;
 mod python;
 mod rust;
 mod setup;
@@ -31,13 +36,14 @@ use std::process::ExitCode;
 
 use console::Console;
 use error::{Failure, Result};
+use major::Major;
 
 /// One word that may follow `cargo xtask`.
 struct Subcommand {
     name: &'static str,
     arguments: &'static str,
     summary: &'static str,
-    run: fn(&mut Console, &[String]) -> Result<()>,
+    run: fn(&mut Console, Major, &[String]) -> Result<()>,
 }
 
 /// Everything `cargo xtask` can do; a new chore is one line here and one file beside this one.
@@ -61,6 +67,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         run: test::run,
     },
     Subcommand {
+        name: "check",
+        arguments: "",
+        summary: "compile and lint everything, without a server",
+        run: check::run,
+    },
+    Subcommand {
         name: "fuzz",
         arguments: "[TARGET] [--seconds N]",
         summary: "feed made-up input to all that reads what strangers send",
@@ -80,7 +92,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "package",
-        arguments: "[--pg N] [--no-build] [--try]",
+        arguments: "[--pg N]… [--no-build] [--try]",
         summary: "make what a release publishes, in target/packages; --try installs it into an empty Debian",
         run: package::run,
     },
@@ -122,10 +134,12 @@ fn dispatch(console: &mut Console, word: &str, rest: &[String]) -> Result<()> {
         .iter()
         .find(|subcommand| subcommand.name == word)
         .ok_or_else(|| Failure::new(format!("unknown subcommand \"{word}\"\n\n{}", help())))?;
+    let mut rest = rest.to_vec();
+    let major = Major::take_from(&mut rest)?;
     if subcommand.arguments.is_empty() && !rest.is_empty() {
         return Err(Failure::new(format!("\"{word}\" takes no arguments")));
     }
-    (subcommand.run)(console, rest)
+    (subcommand.run)(console, major, &rest)
 }
 
 fn help() -> String {
@@ -133,6 +147,10 @@ fn help() -> String {
     for Subcommand { name, arguments, summary, .. } in SUBCOMMANDS {
         text.push_str(&format!("\n  {:<28} {summary}", format!("{name} {arguments}")));
     }
+    text.push_str(
+        "\n\nWith --pg N they mean PostgreSQL N in place of Debian 12's, 15: 17 and 18 are built from source packages of\n\
+         Debian, once, into the folder that ALYX_CACHE names; 16 can only be checked.",
+    );
     text
 }
 
@@ -151,5 +169,6 @@ mod tests {
         let mut console = Console::new();
         assert!(dispatch(&mut console, "tset", &[]).is_err());
         assert!(dispatch(&mut console, "stop", &["now".to_owned()]).is_err());
+        assert!(dispatch(&mut console, "stop", &["--pg".to_owned(), "14".to_owned()]).is_err());
     }
 }

@@ -52,6 +52,21 @@ const NEEDS: &[Need] = &[
     package("python3-venv"),
 ];
 
+/// What PostgreSQL is built from source with; its archives hold no generated parsers since 17.
+const POSTGRES_NEEDS: &[Need] = &[
+    program("make", "make"),
+    program("bison", "bison"),
+    program("flex", "flex"),
+    program("perl", "perl"),
+    program("pkg-config", "pkg-config"),
+    program("bzip2", "bzip2"),
+    package("zlib1g-dev"),
+    package("libssl-dev"),
+    package("libicu-dev"),
+    package("liblz4-dev"),
+    package("libzstd-dev"),
+];
+
 /// What the tests use besides.
 const TEST_NEEDS: &[Need] = &[
     // The gateway's page is tested in it.
@@ -95,6 +110,11 @@ pub(crate) fn ensure_for_packages(step: &mut Step) -> Result<()> {
 /// The same of those that install packages into an empty machine.
 pub(crate) fn ensure_for_trying(step: &mut Step) -> Result<()> {
     ensure_all(step, TRY_NEEDS)
+}
+
+/// The same of those that only a server built from source takes.
+pub(crate) fn ensure_for_postgres(step: &mut Step) -> Result<()> {
+    ensure_all(step, POSTGRES_NEEDS)
 }
 
 fn ensure_all(step: &mut Step, needs: &[Need]) -> Result<()> {

@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::account::set_mode;
 use crate::console::Step;
 use crate::error::{Context, Result};
+use crate::major::Major;
 use crate::places::{Places, create_dir, remove_dir};
 use crate::postgres::Postgres;
 
@@ -17,6 +18,10 @@ const FOLDERS: &[&str] = &["usr/lib/postgresql/15/lib", "usr/share/postgresql/15
 
 /// Makes pg_cron known to the private server; `false` where the package cannot be got, which is no failure.
 pub(crate) fn install(places: &Places, postgres: &Postgres, step: &mut Step) -> Result<bool> {
+    if postgres.major != Major::SYSTEM {
+        step.note("is Debian's for another PostgreSQL; it is left out");
+        return Ok(false);
+    }
     if FOLDERS.iter().all(|folder| has_files_of_pg_cron(&postgres.tree().join(folder))) {
         step.note("present");
         return Ok(true);

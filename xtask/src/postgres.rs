@@ -3,6 +3,9 @@
 //! PostgreSQL finds its libraries and its `share` folder relative to where its program really is. With the programs
 //! copied, and everything else linked, the extension can be installed into that folder, and neither the system's
 //! extension folder nor any other cluster ever sees it. The folder also holds our clusters and the built guests.
+//!
+//! A server that was built from source (`postgres_source.rs`) is laid out alike and copied whole. It has a folder of its
+//! own, with clusters of its own.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -13,21 +16,20 @@ use crate::account::{self, Account};
 use crate::cluster::{self, Cluster};
 use crate::console::Step;
 use crate::error::{Context, Failure, Result};
+use crate::major::{Major, Origin};
 use crate::places::{Places, create_dir, remove_dir};
+use crate::postgres_source::BuiltServer;
 
-/// The `pg_config` that everything is compiled with.
-pub(crate) const SYSTEM_PG_CONFIG: &str = "/usr/lib/postgresql/15/bin/pg_config";
-
-const BIN: &str = "usr/lib/postgresql/15/bin";
-const PKGLIB: &str = "usr/lib/postgresql/15/lib";
-const SHARE: &str = "usr/share/postgresql/15";
-const EXTENSION: &str = "usr/share/postgresql/15/extension";
 const INCLUDE: &str = "usr/include/postgresql";
 
 /// A private installation and the user that runs its servers.
 pub(crate) struct Postgres {
     /// The unprivileged user.
     pub(crate) account: Account,
+    /// Which server it is.
+    pub(crate) major: Major,
+    /// What is the same for all majors, and below it what is not.
+    base: PathBuf,
     dir: PathBuf,
 }
 
@@ -38,25 +40,33 @@ impl Postgres {
         let account = Account::find()?;
         let own = places.target.join("pg");
         let shared = std::env::temp_dir().join(format!("alyx-{}", places.checkout_hash()));
-        for dir in [own, shared] {
-            claim(&dir)?;
-            if cluster::socket_path_fits(&dir) && account.can_enter(&dir) {
-                return Ok(Self { account, dir });
+        let major = places.major;
+        for base in [own, shared] {
+            claim(&base)?;
+            // The system's server has no folder of its own: it was there before there were others.
+            let dir = if major == Major::SYSTEM { base.clone() } else { base.join(major.to_string()) };
+            if cluster::socket_path_fits(&dir) && account.can_enter(&base) {
+                return Ok(Self { account, major, base, dir });
             }
             // Empty, or holds what an earlier run put there; in that case it stays.
-            let _ = fs::remove_dir(&dir);
+            let _ = fs::remove_dir(&base);
         }
         Err(Failure::new(format!("user {} can enter neither target nor the folder for temporary files", account.name)))
     }
 
+    /// Those of all majors, whether they are there or not.
+    pub(crate) fn locate_all() -> Result<Vec<Self>> {
+        Major::ALL.into_iter().map(|major| Self::locate(&Places::find(major)?)).collect()
+    }
+
     /// Folder of `postgres`, `psql`, `pg_ctl` and the others.
     pub(crate) fn bin(&self) -> PathBuf {
-        self.tree().join(BIN)
+        self.tree().join(self.system_bin())
     }
 
     /// Folder of built guests, readable by the server.
     pub(crate) fn guests(&self) -> PathBuf {
-        self.dir.join("guests")
+        self.base.join("guests")
     }
 
     /// The root of the private tree: `cargo pgrx package` puts files at their system paths below it.
@@ -66,18 +76,18 @@ impl Postgres {
 
     /// The server of the demo.
     pub(crate) fn demo_cluster(&self) -> Cluster<'_> {
-        Cluster::new(self, self.dir.join("demo"), 54320).preloading()
+        Cluster::new(self, self.dir.join("demo"), self.major.first_port()).preloading()
     }
 
     /// The server of the tests. It does not preload: what is refused then is tested there, and what takes the preload on
     /// servers of the tests' own.
     pub(crate) fn test_cluster(&self) -> Cluster<'_> {
-        Cluster::new(self, self.dir.join("test"), 54321)
+        Cluster::new(self, self.dir.join("test"), self.major.first_port() + 1)
     }
 
     /// The server of the benchmark.
     pub(crate) fn bench_cluster(&self) -> Cluster<'_> {
-        Cluster::new(self, self.dir.join("bench"), 54322).preloading()
+        Cluster::new(self, self.dir.join("bench"), self.major.first_port() + 2).preloading()
     }
 
     /// All servers that xtask may have started.
@@ -85,15 +95,19 @@ impl Postgres {
         [self.demo_cluster(), self.test_cluster(), self.bench_cluster()]
     }
 
-    /// Deletes everything. The servers must have been stopped.
+    /// Deletes everything, of all majors. The servers must have been stopped.
     pub(crate) fn remove(&self) -> Result<()> {
-        remove_dir(&self.dir)
+        remove_dir(&self.base)
     }
 
-    /// Builds the tree, again after the system's PostgreSQL was upgraded.
-    pub(crate) fn ensure_tree(&self, step: &mut Step) -> Result<()> {
+    /// Builds the tree, again after the PostgreSQL that it comes from was upgraded.
+    pub(crate) fn ensure_tree(&self, places: &Places, step: &mut Step) -> Result<()> {
         let stamp_file = self.tree().join("stamp");
-        let stamp = system_stamp()?;
+        let built = BuiltServer::of(places);
+        let stamp = match self.major.origin() {
+            Origin::System => self.system_stamp()?,
+            _ => built.stamp().ok_or_else(|| Failure::new(format!("PostgreSQL {} is not built", self.major)))?,
+        };
         if fs::read_to_string(&stamp_file).is_ok_and(|found| found == stamp) {
             step.note("present");
             return Ok(());
@@ -102,19 +116,35 @@ impl Postgres {
             cluster.stop()?;
         }
         remove_dir(&self.tree())?;
-        for dir in [BIN, PKGLIB, SHARE, EXTENSION] {
-            create_dir(&self.tree().join(dir))?;
+        claim(&self.dir)?;
+        create_dir(&self.tree())?;
+        match self.major.origin() {
+            Origin::System => self.link_system()?,
+            _ => step.run(
+                Command::new("cp")
+                    .args(["--recursive", "--preserve=mode"])
+                    .arg(built.root().join("usr"))
+                    .arg(self.tree()),
+            )?,
         }
-        self.each_entry(BIN, |from, to| fs::copy(from, to).map(drop))?;
-        for dir in [PKGLIB, EXTENSION, SHARE] {
-            self.each_entry(dir, |from, to| symlink(from, to))?;
-        }
-        self.make_include_link()?;
         self.make_readable()?;
         self.check_relocation()?;
         fs::write(&stamp_file, stamp).context("write", stamp_file.display())?;
         step.note("built");
         Ok(())
+    }
+
+    fn link_system(&self) -> Result<()> {
+        let (bin, share) = (self.system_bin(), self.system_share());
+        let extension = format!("{share}/extension");
+        for dir in [&bin, &self.system_pkglib(), &share, &extension] {
+            create_dir(&self.tree().join(dir))?;
+        }
+        self.each_entry(&bin, |from, to| fs::copy(from, to).map(drop))?;
+        for dir in [&self.system_pkglib(), &extension, &share] {
+            self.each_entry(dir, |from, to| symlink(from, to))?;
+        }
+        self.make_include_link()
     }
 
     /// Lets the unprivileged user read what the caller's umask may have hidden: the folders and the extension's files.
@@ -160,7 +190,7 @@ impl Postgres {
     /// Installing into the wrong tree would break the promise of this file, so it is asked for and not assumed.
     fn check_relocation(&self) -> Result<()> {
         let program = self.bin().join("pg_config");
-        for (option, expected) in [("--pkglibdir", PKGLIB), ("--sharedir", SHARE)] {
+        for (option, expected) in [("--pkglibdir", self.system_pkglib()), ("--sharedir", self.system_share())] {
             let output = Command::new(&program).arg(option).output().context("start", program.display())?;
             let found = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
             if found != self.tree().join(expected) {
@@ -169,13 +199,26 @@ impl Postgres {
         }
         Ok(())
     }
-}
 
-/// Changes whenever the system's server does.
-fn system_stamp() -> Result<String> {
-    let postgres = Path::new("/").join(BIN).join("postgres");
-    let meta = fs::metadata(&postgres).context("read", postgres.display())?;
-    Ok(format!("{} {} {}\n", meta.len(), meta.mtime(), meta.ino()))
+    /// Changes whenever the system's server does.
+    fn system_stamp(&self) -> Result<String> {
+        let postgres = Path::new("/").join(self.system_bin()).join("postgres");
+        let meta = fs::metadata(&postgres).context("read", postgres.display())?;
+        Ok(format!("{} {} {}\n", meta.len(), meta.mtime(), meta.ino()))
+    }
+
+    /// Where Debian puts programs, libraries and the rest, below `/` and so below the tree.
+    fn system_bin(&self) -> String {
+        format!("usr/lib/postgresql/{}/bin", self.major)
+    }
+
+    fn system_pkglib(&self) -> String {
+        format!("usr/lib/postgresql/{}/lib", self.major)
+    }
+
+    fn system_share(&self) -> String {
+        format!("usr/share/postgresql/{}", self.major)
+    }
 }
 
 /// Creates the folder, or makes sure that an existing one is ours: in the folder for temporary files anyone could

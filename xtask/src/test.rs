@@ -1,11 +1,12 @@
 //! `cargo xtask test`: all tests of all packages in one `cargo test`, against a fresh server, then those of JavaScript,
-//! format, lints and a short run of the fuzzers.
+//! lints, format and a short run of the fuzzers.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use crate::bench;
+use crate::check;
 use crate::cluster::Cluster;
 use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
@@ -13,16 +14,17 @@ use crate::fuzz;
 use crate::guests;
 use crate::javascript;
 use crate::licences;
+use crate::major::Major;
 use crate::packages;
 use crate::python::SCHEMATHESIS;
 use crate::rust;
 use crate::setup::{self, Ready};
 use crate::tally::Tally;
 
-/// `cargo xtask test [--only NAME]`
-pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
+/// `cargo xtask test [--pg N] [--only NAME]`
+pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> Result<()> {
     let only = only(arguments)?;
-    let ready = setup::prepare(console)?;
+    let ready = setup::prepare(console, major)?;
     let logs = ready.places.logs();
     console.step(&logs, "test guests", |step| guests::build_for_tests(&ready.places, &ready.postgres, step))?;
     console.step(&logs, "test packages", packages::ensure_for_tests)?;
@@ -30,14 +32,18 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let cluster = ready.postgres.test_cluster();
     console.step(&logs, "test server", |step| cluster.recreate(step))?;
     let mut report = Report::default();
-    let mut build = ready.places.cargo();
-    build.args(["build", "--workspace", "--bin", "alyx"]);
+    let mut build = ready.places.cargo_workspace("build");
+    build.args(["--bin", "alyx"]);
     console.step(&logs, "command line", |step| step.run(&mut build))?;
     let mut command = cargo_test(&ready, &cluster);
     command.args(["--no-fail-fast", "--", "--color=never"]).args(only);
     report.count(console, &logs, "tests", Tally::of, |step| step.run(&mut command));
     cluster.stop()?;
     if only.is_none() {
+        report.note(check::lint(console, &ready.places));
+    }
+    // The rest knows no PostgreSQL, and was run with the system's.
+    if only.is_none() && major == Major::SYSTEM {
         let cargo = |arguments: &[&str]| {
             let mut command = ready.places.cargo();
             command.args(arguments);
@@ -50,8 +56,6 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
         report.note(console.step(&logs, "Rust kit", |step| rust::test(&ready.places, step)));
         report.note(console.step(&logs, "speed", |step| bench::check(&ready, step)));
         report.note(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))));
-        let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-        report.note(console.step(&logs, "lints", |step| step.run(&mut cargo(&clippy))));
         report.note(console.step(&logs, "dependencies", |step| licences::check(&ready.places, step)));
         report.failures.extend(fuzz::short(console, &ready.places));
     }
@@ -116,9 +120,8 @@ impl Report {
 
 /// `cargo test` of the workspace, told where the server is and what belongs to it.
 pub(crate) fn cargo_test(ready: &Ready, cluster: &Cluster<'_>) -> Command {
-    let mut command = ready.places.cargo();
+    let mut command = ready.places.cargo_workspace("test");
     command
-        .args(["test", "--workspace"])
         .env("ALYX_TEST_HOST", cluster.socket_dir())
         .env("ALYX_TEST_PORT", cluster.port().to_string())
         .env("ALYX_TEST_DATA", cluster.data())

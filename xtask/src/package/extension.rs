@@ -8,26 +8,12 @@ use super::debian::Package;
 use super::stage::{READ, RUN, Stage};
 use crate::console::Step;
 use crate::error::{Context, Failure, Result};
-use crate::postgres::Postgres;
-
-/// The major versions that are built when none is named.
-pub(crate) const MAJORS: &[&str] = &["15"];
+use crate::major::Major;
 
 const LIBRARY: &str = "alyx_functions.so";
 
-/// Root of the tree into which the extension of that major version was built.
-///
-/// # Errors
-/// It is not a version that is built.
-pub(crate) fn installed_tree(postgres: &Postgres, major: &str) -> Result<PathBuf> {
-    if MAJORS.contains(&major) {
-        return Ok(postgres.tree());
-    }
-    Err(Failure::new(format!("there is no build for PostgreSQL {major}; known are {}", MAJORS.join(", "))))
-}
-
-/// Makes both.
-pub(crate) fn package(work: &Work<'_>, tree: &Path, major: &str, step: &mut Step) -> Result<()> {
+/// Makes both, of the tree into which the extension was built.
+pub(crate) fn package(work: &Work<'_>, tree: &Path, major: Major, step: &mut Step) -> Result<()> {
     let files = Files::find(tree, major)?;
     debian(work, &files, major, step)?;
     tarball(work, &files, major, step)
@@ -41,7 +27,7 @@ struct Files {
 }
 
 impl Files {
-    fn find(tree: &Path, major: &str) -> Result<Self> {
+    fn find(tree: &Path, major: Major) -> Result<Self> {
         let library = tree.join(format!("usr/lib/postgresql/{major}/lib")).join(LIBRARY);
         let folder = tree.join(format!("usr/share/postgresql/{major}/extension"));
         let mut scripts = Vec::new();
@@ -70,7 +56,7 @@ impl Files {
     }
 }
 
-fn debian(work: &Work<'_>, files: &Files, major: &str, step: &Step) -> Result<()> {
+fn debian(work: &Work<'_>, files: &Files, major: Major, step: &Step) -> Result<()> {
     let name = format!("postgresql-{major}-alyx-functions");
     let stage = Stage::new(&work.scratch, &name)?;
     let lib = format!("usr/lib/postgresql/{major}/lib");
@@ -80,11 +66,12 @@ fn debian(work: &Work<'_>, files: &Files, major: &str, step: &Step) -> Result<()
     stage.copy(&work.source.join("SECURITY.md"), &format!("{doc}/SECURITY.md"), READ)?;
     stage.copy(&work.source.join("docs/reference.md"), &format!("{doc}/reference.md"), READ)?;
     let binary = format!("{lib}/{LIBRARY}");
-    let package = Package { name: &name, template: "extension", major, binary: &binary, stage: &stage };
+    let package =
+        Package { name: &name, template: "extension", major: &major.to_string(), binary: &binary, stage: &stage };
     package.build(work, step, &work.licences("alyx_functions")).map(drop)
 }
 
-fn tarball(work: &Work<'_>, files: &Files, major: &str, step: &Step) -> Result<()> {
+fn tarball(work: &Work<'_>, files: &Files, major: Major, step: &Step) -> Result<()> {
     let release = &work.release;
     let name = format!("alyx_functions-{}-pg{major}-{}-linux", release.version, release.arch);
     let stage = Stage::new(&work.scratch, &name)?;

@@ -19,12 +19,13 @@ use std::process::Command;
 
 use release::Release;
 
-use crate::cargo_tool::{CYCLONEDX, PGRX};
+use crate::cargo_tool::CYCLONEDX;
 use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
+use crate::major::Major;
 use crate::places::{Places, create_dir, remove_dir};
 use crate::postgres::Postgres;
-use crate::{javascript, packages};
+use crate::{packages, setup};
 
 const SUMS: &str = "SHA256SUMS";
 
@@ -43,17 +44,16 @@ pub(crate) struct Work<'a> {
 }
 
 /// `cargo xtask package [--pg N]… [--no-build] [--try]`
-pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
-    let asked = Asked::read(arguments)?;
-    let places = Places::find()?;
+pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> Result<()> {
+    let asked = Asked::read(major, arguments)?;
+    let places = Places::find(Major::SYSTEM)?;
     let _lock = places.lock()?;
     let logs = places.logs();
     console.step(&logs, "system packages", packages::ensure)?;
     console.step(&logs, "packaging tools", packages::ensure_for_packages)?;
     console.step(&logs, "cargo-cyclonedx", |step| CYCLONEDX.ensure(&places, step))?;
-    let postgres = Postgres::locate(&places)?;
     if asked.builds {
-        build(console, &places, &postgres)?;
+        build(console, &places, &asked.majors)?;
     }
     let (out, scratch) = (places.target.join("packages"), places.target.join("packages-work"));
     remove_dir(&out)?;
@@ -72,17 +72,15 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
     let kit = console.step(&logs, "npm kit", |step| kits::npm(&work, step))?;
     console.step(&logs, "npm kit tried", |step| kits::try_npm(&work, &kit, step))?;
     console.step(&logs, "crates", |step| kits::crates(&work, step))?;
-    for major in &asked.majors {
-        let tree = extension::installed_tree(&postgres, major)?;
+    for major in asked.majors.iter().copied() {
+        let tree = Postgres::locate(&Places::find(major)?)?.tree();
         console.step(&logs, &format!("extension for {major}"), |step| extension::package(&work, &tree, major, step))?;
     }
     let alyx = places.target.join("debug/alyx");
     console.step(&logs, "command line", |step| program::package(&work, &alyx, &kit, step))?;
     console.step(&logs, "checksums", |step| write_sums(&work, step))?;
     if asked.tries {
-        for major in &asked.majors {
-            console.step(&logs, &format!("empty machine {major}"), |step| try_on_empty_machine(&work, major, step))?;
-        }
+        console.step(&logs, "empty machine", |step| try_on_empty_machine(&work, step))?;
     }
     console.summary();
     console.print(&format!("\n{}", listing(&work)?));
@@ -92,47 +90,47 @@ pub(crate) fn run(console: &mut Console, arguments: &[String]) -> Result<()> {
 /// What the arguments say.
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
-    majors: Vec<String>,
+    majors: Vec<Major>,
     builds: bool,
     tries: bool,
 }
 
 impl Asked {
-    fn read(arguments: &[String]) -> Result<Self> {
-        let usage = || {
-            let known = extension::MAJORS.join(", ");
-            Failure::new(format!("\"package\" takes \"--pg N\" (N one of {known}), \"--no-build\" and \"--try\""))
-        };
-        let mut asked = Self { majors: Vec::new(), builds: true, tries: false };
-        let mut words = arguments.iter().map(String::as_str);
-        while let Some(word) = words.next() {
-            match word {
-                "--pg" => {
-                    let major = words.next().filter(|major| extension::MAJORS.contains(major)).ok_or_else(usage)?;
-                    asked.majors.push(major.to_owned());
-                }
-                "--no-build" => asked.builds = false,
-                "--try" => asked.tries = true,
-                _ => return Err(usage()),
+    /// The first `--pg N` was taken out before; here it may come again.
+    fn read(major: Major, arguments: &[String]) -> Result<Self> {
+        let mut words = arguments.to_vec();
+        let mut asked = Self { majors: vec![major], builds: true, tries: false };
+        while words.iter().any(|word| word == "--pg") {
+            let another = Major::take_from(&mut words)?;
+            if !asked.majors.contains(&another) {
+                asked.majors.push(another);
             }
         }
-        if asked.majors.is_empty() {
-            asked.majors = extension::MAJORS.iter().map(|major| (*major).to_owned()).collect();
+        for word in &words {
+            match word.as_str() {
+                "--no-build" => asked.builds = false,
+                "--try" => asked.tries = true,
+                _ => return Err(Failure::new("\"package\" takes \"--pg N\", \"--no-build\" and \"--try\"")),
+            }
+        }
+        if asked.tries && !asked.majors.contains(&Major::SYSTEM) {
+            return Err(Failure::new(format!(
+                "\"--try\" takes \"--pg {}\": it is the one in Debian 12",
+                Major::SYSTEM
+            )));
         }
         Ok(asked)
     }
 }
 
 /// The same builds as those of tests and demo: nothing is compiled twice.
-fn build(console: &mut Console, places: &Places, postgres: &Postgres) -> Result<()> {
-    let logs = places.logs();
-    console.step(&logs, "private PostgreSQL", |step| postgres.ensure_tree(step))?;
-    console.step(&logs, "cargo-pgrx", |step| PGRX.ensure(places, step))?;
-    console.step(&logs, "JavaScript engine", |step| javascript::build_engine(places, step))?;
-    console.step(&logs, "extension", |step| crate::extension::install(places, postgres, step))?;
-    let mut alyx = places.cargo();
-    alyx.args(["build", "--workspace", "--bin", "alyx"]);
-    console.step(&logs, "alyx", |step| step.run(&mut alyx))
+fn build(console: &mut Console, places: &Places, majors: &[Major]) -> Result<()> {
+    for major in majors.iter().copied() {
+        setup::install(console, &Places::find(major)?)?;
+    }
+    let mut alyx = places.cargo_workspace("build");
+    alyx.args(["--bin", "alyx"]);
+    console.step(&places.logs(), "alyx", |step| step.run(&mut alyx))
 }
 
 /// Checksums of all files, in the form that `sha256sum --check` reads.
@@ -142,10 +140,10 @@ fn write_sums(work: &Work<'_>, step: &mut Step) -> Result<()> {
 }
 
 /// Installs, uses and removes the packages in a Debian of their own.
-fn try_on_empty_machine(work: &Work<'_>, major: &str, step: &mut Step) -> Result<()> {
+fn try_on_empty_machine(work: &Work<'_>, step: &mut Step) -> Result<()> {
     packages::ensure_for_trying(step)?;
     let script = work.source.join("packaging/try.sh");
-    step.run(Command::new("bash").arg(script).args(["--pg", major]).arg(&work.out))?;
+    step.run(Command::new("bash").arg(script).args(["--pg", &Major::SYSTEM.to_string()]).arg(&work.out))?;
     step.note("installed, used and purged");
     Ok(())
 }
@@ -166,17 +164,21 @@ fn listing(work: &Work<'_>) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn read(words: &[&str]) -> Result<Asked> {
-        Asked::read(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    fn read(major: Major, words: &[&str]) -> Result<Asked> {
+        Asked::read(major, &words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
-    fn all_majors_unless_some_are_named() {
-        assert_eq!(read(&[]).unwrap().majors, extension::MAJORS);
-        let asked = Asked { majors: vec!["15".to_owned()], builds: false, tries: true };
-        assert_eq!(read(&["--pg", "15", "--no-build", "--try"]).unwrap(), asked);
-        for wrong in [&["--pg"][..], &["--pg", "9"], &["15"]] {
-            assert!(read(wrong).is_err(), "{wrong:?}");
+    fn majors_may_be_several() {
+        let [system, _, other, _] = Major::ALL;
+        assert_eq!(read(system, &[]).unwrap(), Asked { majors: vec![system], builds: true, tries: false });
+        let asked = Asked { majors: vec![system, other], builds: false, tries: true };
+        let words = ["--pg", &other.to_string(), "--no-build", "--pg", &system.to_string(), "--try"];
+        assert_eq!(read(system, &words).unwrap(), asked);
+        for (major, wrong) in
+            [(system, &["--pg"][..]), (system, &["--pg", "9"]), (system, &["15"]), (other, &["--try"])]
+        {
+            assert!(read(major, wrong).is_err(), "{wrong:?}");
         }
     }
 }
