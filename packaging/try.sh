@@ -96,7 +96,7 @@ grep -q ' 200 ' /tmp/ready || { cat /tmp/serve.log && fail "the gateway is not r
 kill -TERM "$gateway" && wait "$gateway"
 
 show pg_ctlcluster "$major" try stop
-quietly pg_dropcluster "$major" try
+rm -f "$conf" && quietly pg_dropcluster "$major" try
 say "apt-get purge $extension alyx"
 quietly apt-get purge --yes "$extension" alyx
 files >/tmp/after
@@ -113,7 +113,7 @@ pg_ctlcluster "$major" try start
 sql "CREATE EXTENSION alyx_functions"
 sql "SELECT * FROM fn_version()"
 pg_ctlcluster "$major" try stop
-quietly pg_dropcluster "$major" try
+rm -f "$conf" && quietly pg_dropcluster "$major" try
 say "./install.sh --remove"
 PG_CONFIG="/usr/lib/postgresql/$major/bin/pg_config" ./install.sh --remove
 files >/tmp/after
