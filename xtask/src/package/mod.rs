@@ -63,7 +63,7 @@ pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> 
         let folder = source::lay_out(&places, &scratch, step)?;
         source::pgxn(&places, &folder, &out, &release, step)?;
         if release.is_dirty {
-            step.note("of the last commit; what is not committed is left out");
+            step.note("of the last commit; only library and program have what is not committed");
         }
         Ok(folder)
     })?;
