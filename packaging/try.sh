@@ -6,6 +6,8 @@
 # own, so that with the script every process ends and every mount is gone. --base takes a folder that debootstrap has made
 # before; it is copied and not changed.
 set -euo pipefail
+# Other users than root read what is written here.
+umask 022
 
 major=15 base="" packages=""
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
