@@ -91,7 +91,10 @@ say "alyx serve"
 ALYX_LISTEN=127.0.0.1:54391 alyx serve --anonymous-role postgres >/tmp/serve.log 2>&1 &
 gateway=$!
 get() { exec 3<>/dev/tcp/127.0.0.1/54391 && printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&3 && cat <&3; }
-for _ in $(seq 50); do (get /healthz) >/dev/null 2>&1 && break || sleep 0.1; done
+for _ in $(seq 50); do
+    if (get /healthz) >/dev/null 2>&1; then break; fi
+    sleep 0.1
+done
 say "GET /readyz"
 (get /readyz) | head -1 | tee /tmp/ready
 grep -q ' 200 ' /tmp/ready || { cat /tmp/serve.log && fail "the gateway is not ready"; }

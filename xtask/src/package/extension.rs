@@ -10,11 +10,12 @@ use crate::console::Step;
 use crate::error::{Context, Failure, Result};
 use crate::major::Major;
 
+const NAME: &str = "alyx_functions";
 const LIBRARY: &str = "alyx_functions.so";
 
 /// Makes both, of the tree into which the extension was built.
 pub(crate) fn package(work: &Work<'_>, tree: &Path, major: Major, step: &mut Step) -> Result<()> {
-    let files = Files::find(tree, major)?;
+    let files = Files::find(tree, major, &work.release.version)?;
     debian(work, &files, major, step)?;
     tarball(work, &files, major, step)
 }
@@ -27,21 +28,20 @@ struct Files {
 }
 
 impl Files {
-    fn find(tree: &Path, major: Major) -> Result<Self> {
+    fn find(tree: &Path, major: Major, version: &str) -> Result<Self> {
         let library = tree.join(format!("usr/lib/postgresql/{major}/lib")).join(LIBRARY);
         let folder = tree.join(format!("usr/share/postgresql/{major}/extension"));
         let mut scripts = Vec::new();
         for entry in fs::read_dir(&folder).context("list", folder.display())? {
             let path = entry.context("list", folder.display())?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name == "alyx_functions.control" || (name.starts_with("alyx_functions--") && name.ends_with(".sql")) {
+            if is_script(&path.file_name().unwrap_or_default().to_string_lossy(), version) {
                 scripts.push(path);
             }
         }
         scripts.sort();
-        if !library.is_file() || scripts.len() < 2 {
+        if !library.is_file() || !folder.join(format!("{NAME}--{version}.sql")).is_file() {
             return Err(Failure::new(format!(
-                "{} holds no extension; \"cargo xtask setup\" builds it",
+                "{} does not hold version {version} of the extension; \"cargo xtask setup --pg {major}\" builds it",
                 tree.display()
             )));
         }
@@ -54,6 +54,16 @@ impl Files {
             stage.copy(path, &format!("{share}/{}", path.file_name().unwrap_or_default().to_string_lossy()), READ)
         })
     }
+}
+
+/// Whether a file in the extension folder is ours, and of this version: the control file, the script that makes the
+/// extension, and every script that upgrades it. A tree keeps the scripts of versions that were built before.
+fn is_script(file: &str, version: &str) -> bool {
+    let Some(rest) = file.strip_prefix(NAME) else { return false };
+    let Some(versions) = rest.strip_prefix("--").and_then(|rest| rest.strip_suffix(".sql")) else {
+        return rest == ".control";
+    };
+    versions.contains("--") || versions == version
 }
 
 fn debian(work: &Work<'_>, files: &Files, major: Major, step: &Step) -> Result<()> {
@@ -84,4 +94,21 @@ fn tarball(work: &Work<'_>, files: &Files, major: Major, step: &Step) -> Result<
     stage.copy(&work.licences("alyx_functions"), "THIRD-PARTY-LICENSES", READ)?;
     stage.settle(step, release)?;
     stage.tar(step, &work.out.join(format!("{name}.tar.gz")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_of_other_versions_are_left_out() {
+        for ours in ["alyx_functions.control", "alyx_functions--0.2.0.sql", "alyx_functions--0.1.0--0.2.0.sql"] {
+            assert!(is_script(ours, "0.2.0"), "{ours}");
+        }
+        for other in
+            ["alyx_functions--0.1.0.sql", "plpgsql.control", "alyx_functions.so", "alyx_functions_x--0.2.0.sql"]
+        {
+            assert!(!is_script(other, "0.2.0"), "{other}");
+        }
+    }
 }
