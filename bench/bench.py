@@ -87,6 +87,9 @@ def install(chosen, folder, put):
         for statement in (HERE / "schema.sql").read_text().replace("@ROWS@", str(chosen.rows)).split(";\n"):
             connection.query(statement)         # one by one: VACUUM refuses to run among others
         for language in languages.load([name for name in chosen.languages.split(",") if name]):
+            if not languages.available(connection, language):
+                progress(f"left out, the server does not have it: {language.label}")
+                continue
             progress(f"install {language.label}")
             try:
                 languages.install(connection, language, folder)

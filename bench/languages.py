@@ -2,6 +2,7 @@
 
 A file lang/P.sql defines P_noop(int) int, P_json(jsonb) jsonb, P_sieve(int) int, P_trg_noop(), P_trg_slug(), P_trg_stock(). Headers:
   -- label: TEXT          how the table calls it
+  -- extension: NAME      left out where the server does not have it
   -- variants: A B        one language for each; @VARIANT@ in the file is the variant's name, and P becomes P_A, P_B
 @NATIVE@ is the path of native/bench.c as a shared object, @WASM:name@ the bytes of guests/name.c as wasm.
 """
@@ -15,8 +16,8 @@ CLANG = os.environ.get("CLANG", "clang")
 
 
 class Language:
-    def __init__(self, prefix, label, sql):
-        self.prefix, self.label, self.sql = prefix, label, sql
+    def __init__(self, prefix, label, sql, extension=None):
+        self.prefix, self.label, self.sql, self.extension = prefix, label, sql, extension
 
     def call(self, function, argument):
         return f"{self.prefix}_{function}({argument})"
@@ -31,8 +32,13 @@ def load(wanted):
         for variant in headers.get("variants", "").split() or [""]:
             name = f"{prefix}_{variant}" if variant else prefix
             if not wanted or prefix in wanted or name in wanted:
-                found.append(Language(name, headers.get("label", name).replace("@VARIANT@", variant), sql.replace("@VARIANT@", variant)))
+                found.append(Language(name, headers.get("label", name).replace("@VARIANT@", variant), sql.replace("@VARIANT@", variant), headers.get("extension")))
     return found
+
+
+def available(connection, language):
+    """Whether the server has the extension that the language needs."""
+    return language.extension is None or connection.value(f"SELECT count(*) FROM pg_available_extensions WHERE name = '{language.extension}'") == "1"
 
 
 def install(connection, language, folder):

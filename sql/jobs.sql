@@ -208,4 +208,24 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION fn_cron_next(text, text, timestamptz, int) IS 'the next times at which a cron expression fires';
 
+-- Where the jobs and schedules of this database run; see src/queue/home.rs. It is not dumped: a database that is restored is at
+-- home where it is.
+CREATE TABLE alyx._home (
+    is_here           boolean     PRIMARY KEY DEFAULT true CHECK (is_here),
+    system_identifier bigint      NOT NULL,
+    timeline          bigint      NOT NULL,
+    database          bigint      NOT NULL,
+    control_file      text        NOT NULL,
+    since             timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE FUNCTION alyx._adopt_copy() RETURNS boolean LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'alyx_adopt_copy';
+REVOKE EXECUTE ON FUNCTION alyx._adopt_copy() FROM PUBLIC;
+
+CREATE FUNCTION fn_adopt_copy() RETURNS boolean
+LANGUAGE sql VOLATILE AS $$ SELECT alyx._adopt_copy() $$;
+REVOKE EXECUTE ON FUNCTION fn_adopt_copy() FROM PUBLIC;
+COMMENT ON FUNCTION fn_adopt_copy() IS
+    'has the jobs and schedules of this copy of a data directory or database run here; false when it is none';
+
 SELECT alyx._installed();

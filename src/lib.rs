@@ -20,6 +20,7 @@ pgrx::extension_sql_file!("../sql/jobs.sql", name = "jobs", requires = ["api"]);
 pgrx::extension_sql_file!("../sql/records.sql", name = "records", requires = ["schema", "api"]);
 pgrx::extension_sql_file!("../sql/keep.sql", name = "keep", requires = ["schema", "api"]);
 pgrx::extension_sql_file!("../sql/http.sql", name = "http", requires = ["schema", "api"]);
+pgrx::extension_sql_file!("../sql/doctor.sql", name = "doctor", requires = ["jobs", "records", "keep", "http"]);
 
 /// Called once by Postgres when the library is loaded: by a backend, or by the postmaster that preloads it.
 #[allow(missing_docs, reason = "the attribute drops the comment above")]

@@ -146,3 +146,11 @@ pub(super) fn installed(_call: &mut Call<'_>) -> Result<Reply, PgError> {
     queue::poke_at_commit();
     Ok(Reply::NULL)
 }
+
+/// `_adopt_copy()` → whether this was a copy, whose jobs and schedules run here from now on. Who may is said by EXECUTE.
+pub(super) fn adopt_copy(_call: &mut Call<'_>) -> Result<Reply, PgError> {
+    let found = queue::is_copy()?;
+    queue::settle_in(true)?;
+    queue::announce_time();
+    Ok(Reply::boolean(found.is_some()))
+}

@@ -8,6 +8,7 @@ use alyx_manifest::{Manifest, RunAs};
 use alyx_runtime::{Limits, Sha256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lru::LruCache;
 
 use crate::error::Error;
 use crate::pg::spi::{self, Param};
@@ -121,12 +122,16 @@ impl Function {
 
 struct Cache {
     generation: u64,
-    functions: HashMap<String, Rc<Function>>,
+    functions: LruCache<String, Rc<Function>>,
     names: HashMap<i64, String>,
 }
 
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache { generation: 0, functions: HashMap::new(), names: HashMap::new() });
+    static CACHE: RefCell<Cache> = RefCell::new(Cache {
+        generation: 0,
+        functions: LruCache::new(settings::max_cached_functions()),
+        names: HashMap::new(),
+    });
 }
 
 /// Runs catalog SQL with the rights of the extension's owner.
@@ -160,7 +165,10 @@ pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
         // Reading may have taken in invalidations: then what was read belongs to an older generation.
         if cache.generation == inval::functions() {
             cache.names.insert(function.id, name.to_owned());
-            cache.functions.insert(name.to_owned(), Rc::clone(&function));
+            let displaced = cache.functions.push(name.to_owned(), Rc::clone(&function));
+            if let Some((_, displaced)) = displaced.filter(|(_, displaced)| displaced.id != function.id) {
+                cache.names.remove(&displaced.id);
+            }
         }
     });
     Ok(function)
@@ -169,7 +177,7 @@ pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
 /// The function of this id; `None` when it has been dropped.
 pub fn find_by_id(id: i64) -> Result<Option<Rc<Function>>, PgError> {
     let generation = inval::functions();
-    let known = CACHE.with_borrow(|cache| {
+    let known = CACHE.with_borrow_mut(|cache| {
         let name = cache.names.get(&id).filter(|_| cache.generation == generation)?;
         cache.functions.get(name).filter(|function| function.id == id).cloned()
     });

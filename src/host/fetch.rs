@@ -18,6 +18,7 @@ use super::answer;
 use super::guest::GuestHost;
 use crate::error::Error;
 use crate::pg::interrupt::{self, Stop};
+use crate::pg::wait_event::{WaitEvent, WaitScope};
 use crate::pg::{PgError, SqlState, trigger};
 use crate::settings;
 
@@ -108,7 +109,9 @@ fn send(host: &GuestHost, request: &Fetch<'_>, body: Vec<u8>) -> Result<Reply, R
         body,
         redirect,
     };
+    let wait = WaitScope::begin(WaitEvent::Http);
     let sent = with_client(|client| client.fetch(request, &host.function.allowed, &limits, is_interrupted));
+    drop(wait);
     match stop {
         Some(Stop::Error(error)) => Err(Refused::Stop(error)),
         // What is pending speaks when the guest is gone.

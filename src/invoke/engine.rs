@@ -3,11 +3,12 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use alyx_js_engine::{Bundle, LinkError};
 use alyx_manifest::Manifest;
-use alyx_runtime::{CheckedModule, Limits, Module, Policy, Runtime, Settings, Sha256, Verified};
+use alyx_runtime::{CheckedModule, Holdings, Limits, Module, Policy, Runtime, Settings, Sha256, Verified};
 
 use super::stop;
 use crate::catalog::Function;
@@ -39,15 +40,16 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
         if let Some(runtime) = cell.get() {
             return Ok(Rc::clone(runtime));
         }
-        let folder = settings::cache_directory().unwrap_or_else(|| backend::data_directory().join("alyx_functions"));
         let runtime = Rc::new(
             Runtime::new(&Settings {
-                cache_dir: Some(folder),
+                cache_dir: Some(cache_folder()),
+                cache_bytes: settings::cache_bytes(),
                 verified: VERIFIED.words().map(Verified),
                 max_module_bytes: settings::max_module_bytes(),
                 max_memory_bytes: settings::max_memory_bytes(),
                 max_stack_bytes: settings::max_stack_bytes(),
                 instance_slots: settings::max_instances(),
+                loaded_modules: settings::max_cached_functions(),
                 shared: Some(alyx_js_engine::shared()),
             })
             .map_err(Error::from)?
@@ -62,6 +64,16 @@ fn runtime() -> Result<Rc<Runtime<GuestHost>>, PgError> {
         let _ = cell.set(Rc::clone(&runtime));
         Ok(runtime)
     })
+}
+
+/// Where compiled modules are kept.
+pub fn cache_folder() -> PathBuf {
+    settings::cache_directory().unwrap_or_else(|| backend::data_directory().join("alyx_functions"))
+}
+
+/// What is kept there, or why nothing can be.
+pub fn cache_holdings() -> Result<Holdings, String> {
+    alyx_runtime::holdings(&cache_folder())
 }
 
 /// Checks module bytes against what this host lends and what the manifest maps.

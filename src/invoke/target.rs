@@ -2,7 +2,6 @@
 //! manifest says so or when nobody could tell the difference.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::CString;
 use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
@@ -11,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use alyx_fetch::AllowList;
 use alyx_manifest::{Instances, RunAs};
 use alyx_runtime::{Callable, Failure, Instance, LimitKind, Module};
+use lru::LruCache;
 
 use super::engine;
 use super::failure::{self, Failed};
@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::host::{Grants, GuestHost, Scope};
 use crate::pg::{PgError, Role, inval};
 use crate::record::Recorder;
+use crate::settings;
 
 /// How long an instance serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +84,13 @@ pub struct Target {
     shelf: Rc<Shelf>,
 }
 
-type EntryPoints = HashMap<(String, i32), Rc<Target>>;
+type EntryPoints = LruCache<(String, i32), Rc<Target>>;
 
 thread_local! {
     // By function and version; emptied whenever functions change.
     // Never dropped with the process: unmapping instances one by one would only delay its end.
-    static ENTRY_POINTS: ManuallyDrop<RefCell<(u64, EntryPoints)>> = ManuallyDrop::default();
+    static ENTRY_POINTS: ManuallyDrop<RefCell<(u64, EntryPoints)>> =
+        ManuallyDrop::new(RefCell::new((0, LruCache::new(settings::max_cached_functions()))));
     static SHELVES: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -98,6 +100,10 @@ struct Entry {
     reuse: Reuse,
     shelf: Weak<Shelf>,
 }
+
+/// Kept instances that go at once when there are too many: enough that a round of many functions does not look for the
+/// oldest at every call.
+const ROOM: usize = 8;
 
 /// Numbers targets, so that an instance knows which of its exports have been looked up.
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
@@ -161,7 +167,8 @@ impl Target {
         let known = ENTRY_POINTS.with(|cache| {
             let mut cache = cache.borrow_mut();
             if cache.0 != generation {
-                *cache = (generation, HashMap::new());
+                cache.0 = generation;
+                cache.1.clear();
             }
             cache.1.get(&key).cloned()
         });
@@ -180,7 +187,7 @@ impl Target {
         ENTRY_POINTS.with(|cache| {
             let mut cache = cache.borrow_mut();
             if cache.0 == generation && generation == inval::functions() {
-                cache.1.insert(key, Rc::clone(&target));
+                cache.1.put(key, Rc::clone(&target));
             }
         });
         Ok(target)
@@ -223,7 +230,7 @@ impl Target {
         };
         let failure = if matches!(failure, Failure::Limit { what: LimitKind::Instances, .. }) {
             // Kept instances of other functions take the room.
-            drop_kept(|_| true);
+            drop_unused();
             match self.module.instantiate(host(), &limits) {
                 Ok(instance) => return Ok(instance),
                 Err(failure) => failure,
@@ -297,6 +304,22 @@ fn drop_kept(which: impl Fn(Reuse) -> bool) {
         shelves.borrow().iter().filter(|entry| which(entry.reuse)).filter_map(|entry| entry.shelf.upgrade()).collect()
     });
     for shelf in shelves {
+        drop(shelf.0.take());
+    }
+}
+
+/// Makes room for [`ROOM`] instances: those go that served in a transaction longest ago.
+fn drop_unused() {
+    let last_use = |shelf: &Shelf| shelf.0.borrow().as_ref().map(|running| running.transaction);
+    let mut kept: Vec<(u64, Rc<Shelf>)> = SHELVES.with_borrow(|shelves| {
+        shelves
+            .iter()
+            .filter_map(|entry| entry.shelf.upgrade())
+            .filter_map(|shelf| Some((last_use(&shelf)?, shelf)))
+            .collect()
+    });
+    kept.sort_by_key(|(last_use, _)| *last_use);
+    for (_, shelf) in kept.into_iter().take(ROOM) {
         drop(shelf.0.take());
     }
 }

@@ -1,18 +1,20 @@
 //! An SQL function bound to a target: its signature resolved once, found again by a pointer in the query's plan.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use alyx_runtime::{ExportSignature, Module, ValueType};
+use lru::LruCache;
 
 use super::javascript;
 use crate::catalog::{self, Function};
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::invoke::{Scope, Target};
+use crate::pg::trigger::Narrowed;
 use crate::pg::{Call, JsonKind, PgError, Procedure, Scalar, TypeId, inval};
+use crate::settings;
 
 /// The language of an SQL function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(super) struct Bound {
     pub(super) form: Form,
     /// Whether the guest could look at its input at all; if not, none is made.
     pub(super) reads_input: bool,
+    /// Of a trigger that reads some of the columns only.
+    pub(super) narrowed: Narrowed,
 }
 
 impl Bound {
@@ -67,11 +71,11 @@ impl Bound {
 }
 
 /// Bound functions by OID, under the generation of functions that they were bound in.
-type Table = (u64, HashMap<u32, Rc<Bound>>);
+type Table = (u64, LruCache<u32, Rc<Bound>>);
 
 thread_local! {
     // Never dropped with the process: unmapping instances one by one would only delay its end.
-    static BOUND: ManuallyDrop<RefCell<Table>> = ManuallyDrop::default();
+    static BOUND: ManuallyDrop<RefCell<Table>> = ManuallyDrop::new(RefCell::new((0, empty())));
 }
 
 /// The bound function behind a call, remembered in the query's plan while no function changes.
@@ -91,7 +95,7 @@ pub(super) fn of_call(call: &mut Call<'_>, language: Language) -> Result<Rc<Boun
 fn of_function(oid: u32, language: Language) -> Result<Rc<Bound>, PgError> {
     let generation = inval::functions();
     let known = BOUND.with(|bound| {
-        let bound = bound.borrow();
+        let mut bound = bound.borrow_mut();
         (bound.0 == generation).then(|| bound.1.get(&oid).cloned()).flatten()
     });
     if let Some(found) = known {
@@ -100,17 +104,17 @@ fn of_function(oid: u32, language: Language) -> Result<Rc<Bound>, PgError> {
     let bound = Rc::new(bind(oid, language)?);
     let replaced = BOUND.with(|table| {
         let mut table = table.borrow_mut();
-        let mut replaced = None;
-        if table.0 != generation {
-            // Dropped outside of the borrow: dropping instances may take long.
-            replaced = Some(std::mem::take(&mut table.1));
-            table.0 = generation;
-        }
-        table.1.insert(oid, Rc::clone(&bound));
-        replaced
+        // Dropped outside of the borrow: dropping instances may take long.
+        let outdated = (table.0 != generation).then(|| std::mem::replace(&mut table.1, empty()));
+        table.0 = generation;
+        (outdated, table.1.push(oid, Rc::clone(&bound)))
     });
     drop(replaced);
     Ok(bound)
+}
+
+fn empty() -> LruCache<u32, Rc<Bound>> {
+    LruCache::new(settings::max_cached_functions())
 }
 
 /// `function[:export]`, as written after AS.
@@ -136,7 +140,7 @@ fn bind(oid: u32, language: Language) -> Result<Bound, PgError> {
     let form = form(&procedure, &target.module, &target.export)?;
     let result = procedure.result.base()?;
     let reads_input = target.reads_input();
-    Ok(Bound { procedure, result, target, form, reads_input })
+    Ok(Bound { procedure, result, target, form, reads_input, narrowed: Narrowed::default() })
 }
 
 /// A function whose source is in the database. To a body the arguments are an array, whatever their number and types; a
@@ -146,7 +150,7 @@ pub(super) fn bind_source(procedure: Procedure) -> Result<Bound, PgError> {
     if javascript::is_module(&procedure.source) {
         let form = form(&procedure, &target.module, &target.export)?;
         let result = procedure.result.base()?;
-        return Ok(Bound { procedure, result, target, form, reads_input: true });
+        return Ok(Bound { procedure, result, target, form, reads_input: true, narrowed: Narrowed::default() });
     }
     let kinds = procedure.arguments.iter().map(|argument| JsonKind::of(argument.r#type.oid()));
     let form = match procedure.result {
@@ -155,7 +159,7 @@ pub(super) fn bind_source(procedure: Procedure) -> Result<Bound, PgError> {
         _ => Form::Value { input: Input::Array(kinds.collect::<Result<_, _>>()?) },
     };
     let result = procedure.result.base()?;
-    Ok(Bound { procedure, result, target, form, reads_input: true })
+    Ok(Bound { procedure, result, target, form, reads_input: true, narrowed: Narrowed::default() })
 }
 
 /// A binding runs with the function's grants and secrets, so only its owner may make one. Asked again at each first

@@ -19,7 +19,8 @@ pub(super) const EXPORT: &str = "handler";
 /// A comment in the first line that says what a manifest says of a deployed function.
 const PRAGMA: &str = "// alyx:";
 /// Keys that it may have.
-const PRAGMA_KEYS: &str = "instances, timeout, memory, database, env, allowed_hosts, http_in_transaction and log";
+const PRAGMA_KEYS: &str =
+    "instances, timeout, memory, database, reads, env, allowed_hosts, http_in_transaction and log";
 
 /// Parameters of a trigger's body.
 const TRIGGER_PARAMETERS: &str = "NEW, OLD, TG_OP, TG_NAME, TG_WHEN, TG_LEVEL, TG_RELID, TG_TABLE_NAME, TG_TABLE_SCHEMA, TG_ARGV, NEW_ROWS, OLD_ROWS";
@@ -72,6 +73,7 @@ fn manifest(source: &str) -> Result<Manifest, PgError> {
         timeout_ms: kept.timeout_ms,
         memory_bytes: kept.memory_bytes,
         database: kept.database,
+        reads: kept.reads,
         env: kept.env,
         allowed_hosts: kept.allowed_hosts,
         http_in_transaction: kept.http_in_transaction,

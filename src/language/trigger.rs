@@ -13,7 +13,10 @@ use crate::pg::{Call, PgError, Reply, current_role};
 
 /// Called for a function that returns trigger.
 pub(super) fn row(call: &mut Call<'_>, bound: &Bound) -> Result<Reply, PgError> {
-    let Some(trigger) = Trigger::of(call)? else { return Err(not_a_trigger("a trigger")) };
+    let Some(mut trigger) = Trigger::of(call)? else { return Err(not_a_trigger("a trigger")) };
+    if let Some(names) = &bound.target.function.manifest.reads {
+        trigger = trigger.reading(names, &bound.narrowed)?;
+    }
     if trigger.is_asynchronous() {
         return later(&trigger, bound);
     }

@@ -2,7 +2,8 @@
 
 use core::ffi::{CStr, c_char, c_int};
 use std::ffi::CString;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -78,6 +79,17 @@ pub fn setting(name: &str) -> Option<String> {
         if value.is_null() { return None } else { owned(value) }
     };
     (!value.is_empty()).then_some(value)
+}
+
+/// Bytes that are free for this user on the file system of a path, and whether it can be written at all.
+pub fn free_space(path: &Path) -> Option<(u64, bool)> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: the path ends in a zero byte; the answer is read only after the call succeeded.
+    let found = unsafe {
+        let mut found: libc::statvfs = std::mem::zeroed();
+        (libc::statvfs(path.as_ptr(), &mut found) == 0).then_some(found)?
+    };
+    Some((found.f_bavail.saturating_mul(found.f_frsize), found.f_flag & libc::ST_RDONLY == 0))
 }
 
 /// Whether function bodies should be checked when they are created: off while a dump is restored.

@@ -4,12 +4,18 @@
 //! SIGINT cancels what they run, SIGUSR1 brings barriers.
 
 use core::ffi::{CStr, c_char, c_int};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pgrx::pg_sys;
 
 use super::catch::catch;
+use super::wait_event::WaitEvent;
 use super::{PgError, Role, raw};
+
+thread_local! {
+    static WAITS_FOR: Cell<Option<WaitEvent>> = const { Cell::new(None) };
+}
 
 /// The body of a process; the argument is what it was started with.
 pub type Body = fn(u64) -> Result<(), PgError>;
@@ -224,16 +230,22 @@ pub fn wake(latch: u64) {
     }
 }
 
+/// Says what this process waits for in [`wait`].
+pub fn waits_for(event: WaitEvent) {
+    WAITS_FOR.set(Some(event));
+}
+
 /// Sleeps until woken or until the time is up; then serves interrupts (a SIGTERM ends the process here) and reads the
 /// configuration again if it was asked to.
 pub fn wait(timeout_ms: u64) -> Result<(), PgError> {
     let timeout = i64::try_from(timeout_ms).unwrap_or(i64::MAX).min(86_400_000);
     #[allow(clippy::cast_possible_wrap, reason = "flag bits")]
     let events = (pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH) as c_int;
+    let number = WAITS_FOR.get().unwrap_or(WaitEvent::Leave).number();
     // SAFETY: MyLatch is this process's own.
     unsafe {
         catch(|| {
-            raw::WaitLatch(pg_sys::MyLatch, events, timeout, pg_sys::PG_WAIT_EXTENSION);
+            raw::WaitLatch(pg_sys::MyLatch, events, timeout, number);
             raw::ResetLatch(pg_sys::MyLatch);
             if pg_sys::InterruptPending != 0 {
                 raw::ProcessInterrupts();

@@ -129,6 +129,11 @@ impl Reply {
         super::datum::varlena(bytes).map(Self::datum)
     }
 
+    /// A boolean.
+    pub fn boolean(value: bool) -> Self {
+        Self::datum(value.into())
+    }
+
     /// A bigint.
     pub fn big(value: i64) -> Self {
         Self::datum(value.into())

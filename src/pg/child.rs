@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::interrupt::{self, Stop};
+use super::wait_event::{WaitEvent, WaitScope};
 
 /// How often the waiting parent looks up, in milliseconds.
 const TICK_MS: i32 = 10;
@@ -61,6 +62,7 @@ pub fn run(memory_bytes: u64, work: impl FnOnce() -> Result<Vec<u8>, String>) ->
     drop(to_parent);
     let mut child = Child(Some(pid));
     let mut said = Vec::new();
+    let _wait = WaitScope::begin(WaitEvent::Compile);
     if let Some(stop) = listen(&mut from_child, &mut said) {
         return Ended::Stopped(stop);
     }

@@ -38,6 +38,7 @@ pub mod ticks;
 pub mod transaction;
 pub mod trigger;
 pub mod utility;
+pub mod wait_event;
 pub mod zone;
 
 pub use call::{Call, Reply, Scalar, TypeId, current_role, quote_identifier};

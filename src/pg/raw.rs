@@ -189,6 +189,9 @@ unsafe extern "C-unwind" {
     pub(super) fn pg_open_tzfile(name: *const c_char, exact: *mut c_char) -> c_int;
     pub(super) fn pg_tzset(name: *const c_char) -> *mut pgrx::pg_sys::pg_tz;
     pub(super) fn close(file: c_int) -> c_int;
+    // waitevent.c
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    pub(super) fn WaitEventExtensionNew(name: *const c_char) -> u32;
     // xlog.c, syncrep.c
     pub(super) fn XLogFlush(position: u64);
     pub(super) fn SyncRepWaitForLSN(position: u64, commit: bool);

@@ -14,7 +14,7 @@ use super::raw;
 const FEW_COLUMNS: usize = 32;
 
 /// One column of a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Column {
     /// Its name, unquoted.
     pub name: String,
@@ -25,6 +25,8 @@ pub struct Column {
     /// Whether Postgres computes it, so that no one may set it.
     pub is_generated: bool,
     is_dropped: bool,
+    // Whether a row is written without it.
+    is_left_out: bool,
     // `"name":` ready to copy.
     key: Vec<u8>,
     kind: JsonKind,
@@ -83,11 +85,24 @@ impl RowShape {
                 typmod: attribute.atttypmod,
                 is_generated: attribute.attgenerated != 0,
                 is_dropped: attribute.attisdropped,
+                is_left_out: attribute.attisdropped,
                 name,
                 key,
             })
         });
         Ok(Rc::new(Self { columns: columns.collect::<Result<_, PgError>>()? }))
+    }
+
+    /// The same, with these columns alone where rows are written; the first name that it does not have, if there is one.
+    pub(super) fn reading<'n>(&self, names: &'n [String]) -> Result<Rc<Self>, &'n str> {
+        if let Some(missing) = names.iter().find(|name| self.position(name).is_none()) {
+            return Err(missing);
+        }
+        let narrowed = |column: &Column| {
+            let is_left_out = column.is_dropped || !names.contains(&column.name);
+            Column { is_left_out, ..column.clone() }
+        };
+        Ok(Rc::new(Self { columns: self.columns.iter().map(narrowed).collect() }))
     }
 
     /// The index of a column by name.
@@ -118,7 +133,7 @@ impl RowShape {
         out.push(b'{');
         let mut first = true;
         for ((column, value), is_null) in self.columns.iter().zip(values).zip(nulls) {
-            if column.is_dropped {
+            if column.is_left_out {
                 continue;
             }
             if !first {

@@ -49,7 +49,13 @@ pub enum Operation {
 pub struct Trigger<'a> {
     data: &'a pg_sys::TriggerData,
     shape: Rc<RowShape>,
+    /// The columns that the event has.
+    read: Rc<RowShape>,
 }
+
+/// The shape of a relation, and what a function reads of it: kept beside the function.
+#[derive(Default)]
+pub struct Narrowed(RefCell<Option<[Rc<RowShape>; 2]>>);
 
 type Shapes = HashMap<u32, (u64, Rc<RowShape>)>;
 
@@ -92,7 +98,30 @@ impl<'a> Trigger<'a> {
         }
         // SAFETY: the node tag was checked; the data lives as long as the call.
         let data = unsafe { &*(*call.fcinfo).context.cast::<pg_sys::TriggerData>() };
-        Ok(Some(Self { data, shape: shape_of(data.tg_relation)? }))
+        let shape = shape_of(data.tg_relation)?;
+        Ok(Some(Self { data, read: Rc::clone(&shape), shape }))
+    }
+
+    /// Leaves all other columns out of the event.
+    ///
+    /// # Errors
+    /// 42703 when the relation does not have one of them.
+    pub fn reading(mut self, names: &[String], kept: &Narrowed) -> Result<Self, PgError> {
+        let known = kept.0.borrow().as_ref().filter(|[whole, _]| Rc::ptr_eq(whole, &self.shape)).cloned();
+        self.read = match known {
+            Some([_, read]) => read,
+            None => {
+                let read = self.shape.reading(names).map_err(|name| {
+                    let text = format!("column \"{name}\" that the function reads does not exist");
+                    let mut error = PgError::new(SqlState::new(b"42703"), text);
+                    error.hint = Some("Change \"reads\" in the function's manifest.".to_owned());
+                    error
+                })?;
+                kept.0.replace(Some([Rc::clone(&self.shape), Rc::clone(&read)]));
+                read
+            }
+        };
+        Ok(self)
     }
 
     /// When it fires.
@@ -219,7 +248,7 @@ impl<'a> Trigger<'a> {
             if !tuple.is_null() {
                 field(key, out);
                 // SAFETY: the tuple has the relation's descriptor, from which the shape was made.
-                unsafe { self.shape.write_tuple(tuple, (*self.data.tg_relation).rd_att, out, limit)? };
+                unsafe { self.read.write_tuple(tuple, (*self.data.tg_relation).rd_att, out, limit)? };
             }
         }
         Ok(())
@@ -253,7 +282,7 @@ impl<'a> Trigger<'a> {
                 catch(|| raw::slot_getsomeattrs_int(slot, c_int::try_from(count).unwrap_or(c_int::MAX)))?;
                 let values = std::slice::from_raw_parts((*slot).tts_values, count);
                 let nulls = std::slice::from_raw_parts((*slot).tts_isnull, count);
-                self.shape.write(values, nulls, out, limit)?;
+                self.read.write(values, nulls, out, limit)?;
                 if let Some(error) = super::interrupt::raise_pending() {
                     return Err(error);
                 }

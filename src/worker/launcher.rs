@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::pg::backend::{Level, report};
 use crate::pg::background::{self, Child, ChildState, Start, wait};
+use crate::pg::wait_event::WaitEvent;
 use crate::pg::{PgError, transaction};
 use crate::queue::{self, Database};
 
@@ -62,6 +63,7 @@ impl Post {
 fn run(_argument: u64) -> Result<(), PgError> {
     background::end_on_request();
     background::connect(0)?;
+    background::waits_for(WaitEvent::LauncherMain);
     background::at_exit(|| queue::launcher(0));
     queue::launcher(background::latch());
     let mut posts: BTreeMap<u32, Post> = BTreeMap::new();

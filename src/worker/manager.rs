@@ -11,7 +11,8 @@ use super::dispatch::Dispatch;
 use super::upkeep::Upkeep;
 use crate::pg::backend::{Level, report};
 use crate::pg::background::{self, wait};
-use crate::pg::{PgError, clock, inval, session, shmem, transaction};
+use crate::pg::wait_event::WaitEvent;
+use crate::pg::{PgError, SqlState, clock, inval, session, shmem, transaction};
 use crate::queue::{self, Bell, Database};
 use crate::settings;
 
@@ -26,6 +27,7 @@ const FIRST_SILENCE: Duration = Duration::from_secs(1);
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// The wall clock is corrected all the time; this much is a step.
 const CLOCK_JITTER_US: i64 = 1_000_000;
+const UNDEFINED_TABLE: SqlState = SqlState::new(b"42P01");
 /// How long workers may take to end by themselves.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -53,6 +55,7 @@ fn run(argument: u64) -> Result<(), PgError> {
     background::end_on_request();
     background::connect(database)?;
     background::show_name("alyx manager")?;
+    background::waits_for(WaitEvent::ManagerMain);
     // An attempt must have been counted before it can bring the server down.
     session::settle_as_manager()?;
     if !is_installed() {
@@ -76,7 +79,40 @@ fn run(argument: u64) -> Result<(), PgError> {
     }
     BOARD.set(Some(board));
     background::at_exit(at_exit);
-    Manager::begin(database, board)?.work()
+    if settle_in(board)? { Manager::begin(database, board)?.work() } else { Ok(()) }
+}
+
+/// Waits while this is a copy of where the jobs run, doing only what has to be done for records; `false` when it must end.
+fn settle_in(board: Database) -> Result<bool, PgError> {
+    let mut upkeep = Upkeep::begin();
+    let mut told = None;
+    while !background::must_end() && !board.is_held() {
+        board.answer();
+        match transaction(|| queue::settle_in(settings::run_copies())) {
+            Ok(Some(None)) => return Ok(true),
+            Ok(Some(copy)) if copy != told => {
+                told = copy;
+                let what = copy.map_or("", queue::CopyOf::as_str);
+                report(
+                    Level::Warning,
+                    &format!(
+                        "alyx_functions: jobs and schedules wait, because {what}; call fn_adopt_copy() if they are to run here"
+                    ),
+                )?;
+            }
+            Ok(_) => {}
+            Err(_) if !is_installed() => {
+                board.forget();
+                return Ok(false);
+            }
+            // A database whose extension has not been updated yet.
+            Err(error) if error.sqlstate == UNDEFINED_TABLE => return Ok(true),
+            Err(error) => report(Level::Warning, &format!("alyx_functions: manager waits after: {}", error.message))?,
+        }
+        upkeep.run()?;
+        wait(settings::poll_interval_ms().min(upkeep.sleep_ms().max(PAUSE_MS)))?;
+    }
+    Ok(false)
 }
 
 fn is_installed() -> bool {

@@ -16,6 +16,7 @@ use crate::invoke;
 use crate::pg::backend::{Level, report};
 use crate::pg::background::{self, wait};
 use crate::pg::interrupt::{self, SqlScope, Watch};
+use crate::pg::wait_event::WaitEvent;
 use crate::pg::{PgError, Role, SqlState, session, shmem, transaction};
 use crate::queue::{self, Assigned, Database, Failed, Job, Slot, Source};
 use crate::record::InvocationId;
@@ -55,6 +56,7 @@ fn run(argument: u64) -> Result<(), PgError> {
     session::settle_defaults()?;
     background::become_role(role, is_superuser);
     background::show_name(&format!("alyx worker: {name}"))?;
+    background::waits_for(WaitEvent::WorkerMain);
     if !slot.begin(shmem::process_id(), background::latch()) {
         return Ok(());
     }

@@ -4,6 +4,7 @@
 //! slow poll is set to a minute: whatever relies on the poll instead of on a wake-up fails here.
 
 mod attacks;
+mod copies;
 mod cron;
 mod databases;
 mod endings;

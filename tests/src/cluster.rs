@@ -64,6 +64,15 @@ impl Cluster {
         })
     }
 
+    /// A copy of the data folder of a cluster that is stopped, started as a server of its own.
+    pub fn copy_of(stopped: &Cluster, label: &str, settings: &[&str]) -> Cluster {
+        let settings = [&["shared_preload_libraries=alyx_functions"], settings].concat();
+        Cluster::create(label, &settings, |_, data| {
+            let mut copy = run_as_server_user(Path::new("/bin/cp"));
+            must(copy.arg("-a").arg(&stopped.server.data).arg(data));
+        })
+    }
+
     /// A cluster whose data folder `fill` makes.
     fn create(label: &str, settings: &[&str], fill: impl FnOnce(&Path, &Path)) -> Cluster {
         let bin = Server::shared().bin;

@@ -1,6 +1,6 @@
 //! What a trigger function sees: `recorder()` copies every event into the table `events`.
 
-use alyx_tests::Db;
+use alyx_tests::{Db, guest};
 use serde_json::{Value, json};
 
 fn db(test: &str) -> Db {
@@ -287,4 +287,57 @@ fn an_event_trigger_sees_the_command() {
     let seen = db.value("SELECT event FROM events");
     assert!(seen.contains("CREATE TABLE") && seen.contains("ddl_command_end"), "{seen}");
     db.run("DROP EVENT TRIGGER watch");
+}
+
+#[test]
+fn a_function_gets_the_columns_that_it_says_it_reads() {
+    let mut db = db("events_reads");
+    db.deploy("recorder", &guest("recorder"), "reads: [title, id]\n");
+    db.run(
+        "CREATE TABLE posts (id int, gone int, title text, body text DEFAULT repeat('x', 100000), \"Odd Name\" int)",
+    );
+    db.run("ALTER TABLE posts DROP COLUMN gone");
+    db.run(
+        "CREATE TRIGGER r AFTER INSERT OR UPDATE OR DELETE ON posts FOR EACH ROW EXECUTE FUNCTION recorder();
+         CREATE TRIGGER s AFTER UPDATE ON posts REFERENCING NEW TABLE AS n OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION recorder()",
+    );
+    db.run("INSERT INTO posts (id, title) VALUES (1, 'a')");
+    db.run("UPDATE posts SET title = NULL");
+    db.run("DELETE FROM posts");
+    let (before, after) = (json!({"id": 1, "title": "a"}), json!({"id": 1, "title": null}));
+    let seen = events(&mut db);
+    assert_eq!(seen.len(), 4);
+    assert_has(&seen[0], &json!({"new": before}));
+    assert_has(&seen[1], &json!({"new": after, "old": before}));
+    assert_has(&seen[2], &json!({"new_rows": [after], "old_rows": [before]}));
+    assert_has(&seen[3], &json!({"old": after}));
+
+    // A row that is changed keeps what was not read; other columns may be set.
+    db.deploy(
+        "configured",
+        &guest("configured"),
+        "reads: [id]\nenv: {OUTCOME: '{\"row\": {\"title\": \"set\", \"Odd Name\": 7}}'}\n",
+    );
+    db.run("CREATE TRIGGER b BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION configured()");
+    let row = db.value("INSERT INTO posts (id, title) VALUES (2, 'b') RETURNING id, title, length(body), \"Odd Name\"");
+    assert_eq!(row, "2|set|100000|7");
+
+    // One that is not there is an error, as it would be in other languages; the schema is looked at anew when it changes.
+    db.run("CREATE TABLE notes (title text); CREATE TRIGGER r AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION recorder()");
+    let refusal = db.refused("INSERT INTO notes VALUES ('n')", "42703");
+    assert!(refusal.message.contains("\"id\"") && refusal.hint.contains("reads"), "{refusal}");
+    db.run("ALTER TABLE notes ADD COLUMN id int; TRUNCATE events");
+    db.run("INSERT INTO notes VALUES ('n', 3)");
+    assert_has(&events(&mut db)[0], &json!({"new": {"title": "n", "id": 3}}));
+    // None at all: an event without columns.
+    db.deploy("recorder", &guest("recorder"), "reads: []\n");
+    db.run("INSERT INTO notes VALUES ('n', 4)");
+    assert_has(&events(&mut db)[0], &json!({"new": {}}));
+    db.run(
+        "CREATE FUNCTION first() RETURNS trigger LANGUAGE javascript AS $$// alyx: {reads: [id]}
+           raise(Object.keys(NEW).join(',')); $$;
+         CREATE TRIGGER j BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION first()",
+    );
+    let refusal = db.refusal("INSERT INTO notes VALUES ('n', 5)");
+    assert_eq!(refusal.message, "id");
 }

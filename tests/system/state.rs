@@ -90,6 +90,49 @@ fn roles_do_not_share_an_instance() {
 }
 
 #[test]
+fn of_many_functions_the_session_keeps_those_that_were_used_last() {
+    let mut db = Db::new("state_many");
+    for n in 0..12 {
+        db.deploy(&format!("f{n}"), &guest("counter"), "instances: session\nentrypoint: count\n");
+    }
+    let mut few = db.session();
+    few.run("SET alyx_functions.max_cached_functions = 8");
+    let mut call = |n: u32| few.value(&format!("SELECT f{n}('{{}}')"));
+    let first: Vec<String> = (0..8).map(&mut call).collect();
+    assert_eq!(first, ["1"; 8]);
+    assert_eq!(call(0), "2", "eight are kept");
+    assert_eq!([call(8), call(9)], ["1", "1"]);
+    assert_eq!(call(0), "3", "it was used after the others");
+    assert_eq!([call(7), call(1)], ["2", "1"], "the first two that were not used again are forgotten, the last is not");
+    let refusal = db.refused("SET alyx_functions.max_cached_functions = 7", "22023");
+    assert!(refusal.message.contains("max_cached_functions"), "{refusal}");
+    // Nobody else may have a session keep more.
+    let role = db.role("reader");
+    let mut reader = db.session_as(&role);
+    reader.run("SET alyx_functions.max_cached_functions = 100000");
+    reader.run("SELECT fn_version()");
+    assert_eq!(reader.value("SHOW alyx_functions.max_cached_functions"), "256", "set before the library was there");
+    reader.refused("SET alyx_functions.max_cached_functions = 100000", "42501");
+}
+
+#[test]
+fn when_instances_take_all_room_those_go_that_were_used_longest_ago() {
+    let mut db = Db::new("state_room");
+    for n in 0..12 {
+        db.deploy(&format!("f{n}"), &guest("counter"), "instances: session\nentrypoint: count\n");
+    }
+    let mut few = db.session();
+    few.run("SET alyx_functions.max_instances = 10");
+    let mut call = |n: u32| few.value(&format!("SELECT f{n}('{{}}')"));
+    let first: Vec<String> = (0..10).map(&mut call).collect();
+    assert_eq!(first, ["1"; 10]);
+    assert_eq!(call(0), "2");
+    assert_eq!(call(10), "1");
+    assert_eq!([call(0), call(9)], ["3", "2"], "used last, they are kept");
+    assert_eq!(call(1), "1", "used longest ago, it has made room");
+}
+
+#[test]
 fn a_new_version_begins_anew() {
     let mut db = db("state_version", "session");
     assert_eq!([tally(&mut db), tally(&mut db)], ["1", "2"]);

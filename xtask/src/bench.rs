@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: this project beside PL/pgSQL, C, a bare SQL queue and pg_cron, on a server of its own.
+//! `cargo xtask bench`: this project beside PL/pgSQL, C, Debian's other languages, a bare SQL queue and pg_cron, on a server of its own.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use crate::cluster::Cluster;
 use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
 use crate::major::Major;
-use crate::pg_cron;
+use crate::peers::{self, PG_CRON};
 use crate::python::MATPLOTLIB;
 use crate::setup::{self, Ready};
 
@@ -28,7 +28,11 @@ pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> 
     let cluster = ready.postgres.bench_cluster();
     let logs = ready.places.logs();
     let has_pg_cron = parts.iter().any(|(part, _)| *part == "jobs")
-        && console.step(&logs, "pg_cron", |step| pg_cron::install(&ready.places, &ready.postgres, step))?;
+        && console.step(&logs, "pg_cron", |step| peers::install(&PG_CRON, &ready.places, &ready.postgres, step))?;
+    if parts.iter().any(|(part, _)| *part == "calls") {
+        console
+            .step(&logs, "other languages", |step| peers::install_languages(&ready.places, &ready.postgres, step))?;
+    }
     if parts.iter().any(|(part, _)| *part == "scaling") {
         console.step(&logs, "matplotlib", |step| MATPLOTLIB.ensure(&ready.places, step))?;
     }

@@ -11,6 +11,7 @@ mod cluster;
 mod console;
 mod debian;
 mod demo;
+mod docs;
 mod error;
 mod extension;
 mod fuzz;
@@ -21,7 +22,7 @@ mod licences;
 mod major;
 mod package;
 mod packages;
-mod pg_cron;
+mod peers;
 mod places;
 mod postgres;
 mod postgres_source;
@@ -95,6 +96,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--pg N]… [--no-build] [--try]",
         summary: "make what a release publishes, in target/packages; --try installs it into an empty Debian",
         run: package::run,
+    },
+    Subcommand {
+        name: "docs",
+        arguments: "",
+        summary: "build the guide in docs/ as a book in target/docs",
+        run: docs::run,
     },
     Subcommand {
         name: "psql",

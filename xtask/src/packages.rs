@@ -74,6 +74,8 @@ const TEST_NEEDS: &[Need] = &[
     // It stands between the gateway and a server, and the README's lines for it are run.
     package("pgbouncer"),
     program("curl", "curl"),
+    // The guide's pages sign tokens and deliveries with it.
+    program("openssl", "openssl"),
 ];
 
 /// What packages are made and checked with.
@@ -115,6 +117,11 @@ pub(crate) fn ensure_for_trying(step: &mut Step) -> Result<()> {
 /// The same of those that only a server built from source takes.
 pub(crate) fn ensure_for_postgres(step: &mut Step) -> Result<()> {
     ensure_all(step, POSTGRES_NEEDS)
+}
+
+/// Makes sure that these packages are installed.
+pub(crate) fn ensure_named(step: &mut Step, names: &[&'static str]) -> Result<()> {
+    ensure_all(step, &names.iter().map(|name| package(name)).collect::<Vec<_>>())
 }
 
 fn ensure_all(step: &mut Step, needs: &[Need]) -> Result<()> {

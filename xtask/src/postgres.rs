@@ -74,6 +74,11 @@ impl Postgres {
         self.dir.join("tree")
     }
 
+    /// Folder of control files and scripts in the private tree.
+    pub(crate) fn extensions(&self) -> PathBuf {
+        self.tree().join(self.system_share()).join("extension")
+    }
+
     /// The server of the demo.
     pub(crate) fn demo_cluster(&self) -> Cluster<'_> {
         Cluster::new(self, self.dir.join("demo"), self.major.first_port()).preloading()

@@ -1,6 +1,7 @@
 //! `alyx doctor`: what of the surroundings is there, and what is missing for what.
 
 use clap::Args;
+use postgres::error::SqlState;
 use serde_json::{Value, json};
 
 use super::given_address;
@@ -17,31 +18,36 @@ pub(crate) struct Doctor {}
 
 /// Looks at everything, and fails when the database that is named cannot be used.
 pub(crate) fn run(_: &Doctor, global: &Global, terminal: &Terminal) -> Result<()> {
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
     let mut fatal = None;
+    let mut found = |name: &str, state: &'static str, text: String| {
+        findings.push(Finding { name: name.to_owned(), state, text, hint: None })
+    };
     // As all commands do it: a server that "alyx dev" keeps in this folder, and that runs, needs no address.
     let here = || server::running(std::path::Path::new("."));
     match given_address(global).map(|given| given.or_else(here)) {
-        Ok(None) => {
-            findings.push(("database", "none", "no DATABASE_URL: \"alyx dev\" starts a private server".to_owned()))
-        }
-        Ok(Some(address)) => match database::connect(&address).and_then(|mut database| versions(&mut database)) {
-            Ok(text) => findings.push(("database", "ok", format!("{}: {text}", address.describe()))),
+        Ok(None) => found("database", "none", "no DATABASE_URL: \"alyx dev\" starts a private server".to_owned()),
+        Ok(Some(address)) => match database::connect(&address).and_then(|mut database| examine(&mut database)) {
+            Ok((text, examined)) => {
+                found("database", "ok", format!("{}: {text}", address.describe()));
+                findings.extend(examined);
+            }
             Err(problem) => {
-                findings.push(("database", "bad", problem.what.clone()));
+                found("database", "bad", problem.what.clone());
                 fatal = Some(problem);
             }
         },
         Err(problem) => {
-            findings.push(("database", "bad", problem.what.clone()));
+            found("database", "bad", problem.what.clone());
             fatal = Some(problem);
         }
     }
+    let mut found = |name: &str, state: &'static str, text: String| {
+        findings.push(Finding { name: name.to_owned(), state, text, hint: None })
+    };
     match server::Programs::find(None, None) {
-        Ok(found) => {
-            findings.push(("private server", "ok", format!("PostgreSQL {} in {}", found.major, found.bin.display())))
-        }
-        Err(problem) => findings.push(("private server", "none", problem.what)),
+        Ok(server) => found("private server", "ok", format!("PostgreSQL {} in {}", server.major, server.bin.display())),
+        Err(problem) => found("private server", "none", problem.what),
     }
     for (name, what) in [
         ("node", "TypeScript and JavaScript"),
@@ -56,24 +62,73 @@ pub(crate) fn run(_: &Doctor, global: &Global, terminal: &Terminal) -> Result<()
             .filter(|out| out.status.success())
             .map(|out| String::from_utf8_lossy(&out.stdout).lines().next().unwrap_or_default().to_owned());
         match text {
-            Some(text) => findings.push((name, "ok", text)),
-            None => findings.push((name, "none", format!("needed to build {what}"))),
+            Some(text) => found(name, "ok", text),
+            None => found(name, "none", format!("needed to build {what}")),
         }
     }
-    let list: Vec<Value> =
-        findings.iter().map(|(name, state, text)| json!({"name": name, "state": state, "text": text})).collect();
+    let as_json = |finding: &Finding| {
+        let Finding { name, state, text, hint } = finding;
+        let mut value = json!({"name": name, "state": state, "text": text});
+        if let Some(hint) = hint {
+            value["hint"] = json!(hint);
+        }
+        value
+    };
+    let list: Vec<Value> = findings.iter().map(as_json).collect();
     if fatal.is_none() {
         terminal.document(&json!({"ok": true, "findings": list}));
     }
-    for (name, state, text) in &findings {
+    for Finding { name, state, text, hint } in &findings {
         let sign = match *state {
             "ok" => paint(GOOD, "ok  "),
             "bad" => paint(BAD, "bad "),
-            _ => paint(WARN, "none"),
+            other => paint(WARN, &format!("{other:<4}")),
         };
-        terminal.line(format!("{sign} {name:<15} {}", paint(FAINT, text)));
+        terminal.line(format!("{sign} {name:<23} {}", paint(FAINT, text)));
+        if let Some(hint) = hint {
+            terminal.line(format!("     {:<23} {hint}", ""));
+        }
     }
     fatal.map_or(Ok(()), |problem: Problem| Err(problem))
+}
+
+/// Something that was looked at. States: `ok`, `warn`, `bad`, and `none` for what is not there.
+struct Finding {
+    name: String,
+    state: &'static str,
+    text: String,
+    hint: Option<String>,
+}
+
+/// What the database says of itself. What fn_doctor finds is told and fails nothing: commands may work nevertheless.
+fn examine(database: &mut database::Database) -> Result<(String, Vec<Finding>)> {
+    let versions = versions(database)?;
+    let sql = format!("SELECT item, state, detail, hint FROM {}.fn_doctor()", database.schema);
+    let rows = match database.client.query(&sql, &[]) {
+        Ok(rows) => rows,
+        Err(error) => {
+            let why = match error.code() {
+                Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => "fn_doctor() is for members of pg_monitor",
+                Some(code) if *code == SqlState::UNDEFINED_FUNCTION => {
+                    "no fn_doctor(): run ALTER EXTENSION alyx_functions UPDATE"
+                }
+                _ => return Err(database::problem("cannot ask fn_doctor()", &error)),
+            };
+            let (name, text) = ("installation".to_owned(), why.to_owned());
+            return Ok((versions, vec![Finding { name, state: "none", text, hint: None }]));
+        }
+    };
+    let finding = |row: postgres::Row| Finding {
+        name: row.get(0),
+        state: match row.get(1) {
+            "ok" => "ok",
+            "problem" => "bad",
+            _ => "warn",
+        },
+        text: row.get(2),
+        hint: row.get(3),
+    };
+    Ok((versions, rows.into_iter().map(finding).collect()))
 }
 
 fn versions(database: &mut database::Database) -> Result<String> {

@@ -34,6 +34,8 @@ pub struct Manifest {
     pub run_as: RunAs,
     /// What SQL from the guest may do.
     pub database: DatabaseAccess,
+    /// Columns that trigger events have; all when absent.
+    pub reads: Option<Vec<String>>,
     /// Configuration values the guest may read; always text.
     pub env: BTreeMap<String, String>,
     /// Names of secrets the guest may read once they are granted.
@@ -87,6 +89,7 @@ impl Default for Manifest {
             instances: Instances::Fresh,
             run_as: RunAs::Caller,
             database: DatabaseAccess::Write,
+            reads: None,
             env: BTreeMap::new(),
             secrets: Vec::new(),
             allowed_hosts: Vec::new(),

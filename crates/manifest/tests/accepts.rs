@@ -60,6 +60,7 @@ fn specified() -> Manifest {
         env: [("APP_URL".into(), "https://myapp.com".into()), ("TOKEN".into(), "${TOKEN}".into())].into(),
         secrets: vec!["WAREHOUSE_KEY".into()],
         allowed_hosts: vec!["https://warehouse.example.com".into()],
+        reads: None,
         http_in_transaction: false,
         host_functions: [].into(),
         input: Some(Shape {
@@ -256,6 +257,7 @@ fn choices_in_full() {
     let text = "instances: session\nrun_as: owner\ndatabase: read\nhttp_in_transaction: true\nlog: sample:0.25\n\
                 schema: My Schema\nhost_functions: {hello_world: greet}\nretry: {attempts: 3, backoff: fixed, base: 2h}\n\
                 rate_limit: 5/h\nconcurrency: 1\nbuild: {command: make, watch: src}\n\
+                reads: [id, \"Full Name\"]\n\
                 hooks:\n- {type: http, methods: GET, path: v1/orders, auth: none, name: orders}\n\
                 - {type: webhook, path: a/b, verify: {scheme: hmac, secret: S}}\n";
     let manifest = parse(text).unwrap();
@@ -263,6 +265,7 @@ fn choices_in_full() {
     assert_eq!(manifest.run_as, RunAs::Owner);
     assert_eq!(manifest.database, DatabaseAccess::Read);
     assert!(manifest.http_in_transaction);
+    assert_eq!(manifest.reads, Some(vec!["id".into(), "Full Name".into()]));
     assert_eq!(manifest.log, LogPolicy::Sample(0.25));
     assert_eq!(manifest.schema.as_deref(), Some("My Schema"));
     assert_eq!(manifest.host_functions, [("hello_world".into(), "greet".into())].into());

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::settings::Verified;
 use crate::sha256::Sha256;
 use crate::summary::Summary;
+use crate::sweep;
 use crate::trusted;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -33,6 +34,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
+    most_bytes: u64,
     /// Stands for version, settings and processor of the engine.
     engine: String,
     verified: Option<Verified>,
@@ -50,10 +52,10 @@ pub(crate) struct Entry {
 pub(crate) struct Turn(#[expect(dead_code, reason = "held for its lock, which ends with the file")] File);
 
 impl Cache {
-    pub(crate) fn new(folder: &Path, engine: &Engine, verified: Option<Verified>) -> Self {
+    pub(crate) fn new(folder: &Path, most_bytes: u64, engine: &Engine, verified: Option<Verified>) -> Self {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Self { folder: folder.to_owned(), engine: format!("{:016x}", hasher.finish()), verified }
+        Self { folder: folder.to_owned(), most_bytes, engine: format!("{:016x}", hasher.finish()), verified }
     }
 
     /// Opens and verifies an entry. The error says why there is none to be used.
@@ -77,6 +79,7 @@ impl Cache {
         if let Some(verified) = self.verified.filter(|_| !is_known && is_settled(&found)) {
             verified.remember(stamp);
         }
+        sweep::note_use(&file, &found);
         Ok(Entry { file, summary })
     }
 
@@ -97,6 +100,7 @@ impl Cache {
         }
         written.map_err(|error| Error::Cache(error.to_string()))?;
         self.remove_leftovers(sha256);
+        sweep::sweep(&self.folder, self.most_bytes, &entry);
         Ok(())
     }
 
@@ -173,12 +177,17 @@ impl Cache {
     }
 
     fn verify_folder(&self) -> Result<(), String> {
-        let found = fs::metadata(&self.folder).map_err(|error| error.to_string())?;
-        if !found.is_dir() {
-            return Err("the cache folder is not a folder".to_owned());
-        }
-        verify_owner(&found).map_err(|error| format!("the cache folder is not safe: {error}"))
+        verify_folder(&self.folder)
     }
+}
+
+/// Checks that a folder may hold code that we run.
+pub(crate) fn verify_folder(folder: &Path) -> Result<(), String> {
+    let found = fs::metadata(folder).map_err(|error| error.to_string())?;
+    if !found.is_dir() {
+        return Err("the cache folder is not a folder".to_owned());
+    }
+    verify_owner(&found).map_err(|error| format!("the cache folder is not safe: {error}"))
 }
 
 /// Names one state of one file: whoever writes to it, replaces it, or gives it another name changes its times or its number.

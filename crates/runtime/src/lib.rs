@@ -9,7 +9,7 @@
 //! | file | job |
 //! |---|---|
 //! | `check`, `imports`, `complexity`, `stateless`, `summary` | what a module is, before it is compiled |
-//! | `engine`, `cache`, `entry`, `runtime` | compiled code: how it is made, kept and found |
+//! | `engine`, `cache`, `entry`, `sweep`, `runtime` | compiled code: how it is made, kept and found |
 //! | `module`, `link`, `instance`, `outcome` | sandboxes and calls |
 //! | `state`, `meter`, `kernel`, `variables` | what one sandbox holds, counted |
 //! | `extism`, `user`, `wasi` | what a guest may call |
@@ -40,6 +40,7 @@ mod sha256;
 mod state;
 mod stateless;
 mod summary;
+mod sweep;
 mod transfer;
 mod trusted;
 mod user;
@@ -58,4 +59,5 @@ pub use settings::{Limits, Settings, Shared, Verified};
 pub use sha256::Sha256;
 pub use state::Usage;
 pub use summary::{ExportSignature, Import, ValueType};
+pub use sweep::{Holdings, holdings};
 pub use trusted::Callable;

@@ -13,22 +13,17 @@ use crate::settings::{Limits, Settings};
 use crate::sha256::Sha256;
 use crate::summary::Summary;
 use crate::trusted;
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use lru::LruCache;
+use std::cell::RefCell;
 use std::rc::Rc;
 use wasmtime::Engine;
-
-/// Modules that stay loaded.
-const MAX_LOADED: usize = 128;
 
 /// One per process, used by one thread.
 pub struct Runtime<H: Host> {
     engine: Engine,
     settings: Settings,
     cache: Option<Cache>,
-    loaded: RefCell<HashMap<Sha256, Loaded<H>>>,
-    /// Counts uses, to find the module that was used longest ago.
-    uses: Cell<u64>,
+    loaded: RefCell<LruCache<Sha256, Rc<Module<H>>>>,
     kernels: KernelPool,
     elsewhere: Elsewhere,
 }
@@ -45,11 +40,6 @@ fn here(_module_bytes: u64, compile: &dyn Fn() -> Result<Vec<u8>, String>) -> Re
     compile().map_err(|message| Error::Invalid { message, offset: None })
 }
 
-struct Loaded<H: Host> {
-    module: Rc<Module<H>>,
-    last_use: u64,
-}
-
 /// Compiled code, with the reason why it is not in the cache.
 struct Compiled {
     module: wasmtime::Module,
@@ -64,11 +54,13 @@ impl<H: Host> Runtime<H> {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let engine = engine::engine(settings)?;
         Ok(Self {
-            cache: settings.cache_dir.as_ref().map(|folder| Cache::new(folder, &engine, settings.verified)),
+            cache: settings
+                .cache_dir
+                .as_ref()
+                .map(|folder| Cache::new(folder, settings.cache_bytes, &engine, settings.verified)),
             engine,
             settings: settings.clone(),
-            loaded: RefCell::default(),
-            uses: Cell::new(0),
+            loaded: RefCell::new(LruCache::new(settings.loaded_modules)),
             kernels: KernelPool::default(),
             elsewhere: here,
         })
@@ -196,7 +188,7 @@ impl<H: Host> Runtime<H> {
 
     /// Removes a module from memory and from the cache; instances that live go on.
     pub fn forget(&self, sha256: &Sha256) {
-        self.loaded.borrow_mut().remove(sha256);
+        self.loaded.borrow_mut().pop(sha256);
         if let Some(cache) = &self.cache {
             cache.remove(sha256);
         }
@@ -214,10 +206,7 @@ impl<H: Host> Runtime<H> {
     }
 
     fn loaded(&self, sha256: &Sha256) -> Option<Rc<Module<H>>> {
-        let mut loaded = self.loaded.borrow_mut();
-        let entry = loaded.get_mut(sha256)?;
-        entry.last_use = self.next_use();
-        Some(Rc::clone(&entry.module))
+        self.loaded.borrow_mut().get(sha256).cloned()
     }
 
     /// Maps a module from the cache; what is missing, stale or damaged is not there.
@@ -282,17 +271,9 @@ impl<H: Host> Runtime<H> {
         let slots = self.settings.instance_slots;
         let shared = if summary.shared.is_some() { Some(self.shared()?) } else { None };
         let module = Rc::new(Module::new(sha256, summary, module, shared, self.kernels.clone(), slots)?);
-        let mut loaded = self.loaded.borrow_mut();
-        if loaded.len() >= MAX_LOADED {
-            let oldest = loaded.iter().min_by_key(|(_, entry)| entry.last_use).map(|(sha256, _)| *sha256);
-            oldest.and_then(|sha256| loaded.remove(&sha256));
-        }
-        loaded.insert(sha256, Loaded { module: Rc::clone(&module), last_use: self.next_use() });
+        let displaced = self.loaded.borrow_mut().push(sha256, Rc::clone(&module));
+        drop(displaced);
         Ok(module)
-    }
-
-    fn next_use(&self) -> u64 {
-        self.uses.replace(self.uses.get() + 1)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sizes that bound the process ([`Settings`]) and one instance ([`Limits`]).
 
 use crate::sha256::Sha256;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,6 +47,8 @@ impl Verified {
 pub struct Settings {
     /// Folder of compiled modules, created with mode 0700; `None` compiles in memory.
     pub cache_dir: Option<PathBuf>,
+    /// Most bytes in that folder; what was used longest ago is deleted.
+    pub cache_bytes: u64,
     /// Memory that processes with the same folder share; `None` verifies each file once in each process.
     pub verified: Option<Verified>,
     /// Largest module that is accepted.
@@ -56,6 +59,8 @@ pub struct Settings {
     pub max_stack_bytes: usize,
     /// Instances that may live at once.
     pub instance_slots: u32,
+    /// Modules that stay loaded; the one that was used longest ago goes.
+    pub loaded_modules: NonZeroUsize,
     /// The module that others may import.
     pub shared: Option<Shared>,
 }
@@ -64,11 +69,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             cache_dir: None,
+            cache_bytes: 1 << 30,
             verified: None,
             max_module_bytes: 64 << 20,
             max_memory_bytes: 1 << 30,
             max_stack_bytes: 1 << 20,
             instance_slots: 64,
+            loaded_modules: NonZeroUsize::new(128).unwrap_or(NonZeroUsize::MIN),
             shared: None,
         }
     }

@@ -23,6 +23,8 @@ export interface Config {
   secrets?: string[];
   /** `scheme://host[:port]`; nothing else can be reached. */
   allowed_hosts?: string[];
+  /** Columns that events of triggers have; all without it. */
+  reads?: string[];
   /** Allows HTTP requests while a trigger holds its transaction open. */
   http_in_transaction?: boolean;
   host_functions?: { [imported: string]: string };

@@ -24,6 +24,7 @@ const KEYS: &[&str] = &[
     "instances",
     "run_as",
     "database",
+    "reads",
     "env",
     "secrets",
     "allowed_hosts",
@@ -128,6 +129,10 @@ fn powers(fields: &mut Fields, manifest: &mut Manifest) -> Result<(), ManifestEr
     }
     if let Some(field) = fields.take("database") {
         manifest.database = field.choice(DATABASE)?;
+    }
+    if let Some(field) = fields.take("reads") {
+        let column = |field: Field| field.text_like(names::is_identifier, IDENTIFIER_RULE);
+        manifest.reads = Some(Field::distinct(field.list()?, column)?);
     }
     if let Some(field) = fields.take("env") {
         manifest.env = env(field)?;

@@ -1,13 +1,13 @@
 //! Compiled modules on disk: found, refused, rebuilt.
 
 use crate::support::{Double, Folder, limits, wasm};
-use alyx_runtime::{Error, Module, Policy, Runtime, Settings, Sha256, Verified};
+use alyx_runtime::{Error, Holdings, Module, Policy, Runtime, Settings, Sha256, Verified};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const TEXT: &str = r#"(func (export "one") (result i32) i32.const 1)"#;
 
@@ -235,4 +235,48 @@ fn names_are_short_enough_for_a_base_backup() {
     load(&folder);
     let longest = fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap().file_name().len()).max().unwrap();
     assert!("alyx_functions/".len() + longest < 100, "{longest}");
+}
+
+#[test]
+fn what_was_used_longest_ago_makes_room() {
+    let folder = Folder::new();
+    let text = |n: u8| format!(r#"(func (export "one") (result i32) i32.const {n})"#);
+    let build = |most: u64, n: u8| {
+        let settings = Settings { cache_dir: Some(folder.0.clone()), cache_bytes: most, ..Settings::default() };
+        let runtime = Runtime::<Double>::new(&settings).unwrap();
+        let checked = runtime.check(&wasm(&text(n)), &Policy::default()).unwrap();
+        runtime.build(&checked).unwrap();
+    };
+    let file = |n: u8| {
+        let prefix = Sha256::of(&wasm(&text(n))).to_string().chars().take(32).collect::<String>();
+        let mut files = fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap().path());
+        files.find(|path| path.extension().is_none() && path.to_str().unwrap().contains(&prefix))
+    };
+    let used = |n: u8, days_ago: u64| {
+        let time = SystemTime::now() - Duration::from_secs(days_ago * 24 * 3600);
+        let entry = fs::File::open(file(n).unwrap()).unwrap();
+        entry.set_times(fs::FileTimes::new().set_accessed(time)).unwrap();
+    };
+    let forget_the_last_sweep = || fs::remove_file(folder.0.join("last.sweep")).unwrap();
+    (0..4).for_each(|n| build(u64::MAX, n));
+    let each = fs::metadata(file(0).unwrap()).unwrap().len();
+    assert_eq!(alyx_runtime::holdings(&folder.0).unwrap(), Holdings { files: 4, bytes: 4 * each });
+    [(0, 5), (1, 9), (2, 7), (3, 9)].into_iter().for_each(|(n, days)| used(n, days));
+    // Using it is noted, once a day.
+    build(u64::MAX, 3);
+    let accessed = fs::metadata(file(3).unwrap()).unwrap().accessed().unwrap();
+    assert!(accessed.elapsed().unwrap() < Duration::from_secs(60));
+
+    build(3 * each, 4);
+    assert!((0..5).all(|n| file(n).is_some()), "the folder was looked through a moment ago");
+    forget_the_last_sweep();
+    build(3 * each, 5);
+    let left: Vec<u8> = (0..6).filter(|n| file(*n).is_some()).collect();
+    assert_eq!(left, [3, 4, 5]);
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 3 + 3 + 1, "entries, their locks, the time of the sweep");
+    // What goes is built again; what does not fit at all is kept, or nothing could run.
+    forget_the_last_sweep();
+    build(1, 0);
+    let left: Vec<u8> = (0..6).filter(|n| file(*n).is_some()).collect();
+    assert_eq!(left, [0]);
 }
