@@ -15,7 +15,7 @@ const LIBRARY: &str = "alyx_functions.so";
 
 /// Makes both, of the tree into which the extension was built.
 pub(crate) fn package(work: &Work<'_>, tree: &Path, major: Major, step: &mut Step) -> Result<()> {
-    let files = Files::find(tree, major, &work.release.version)?;
+    let files = Files::find(work, tree, major)?;
     debian(work, &files, major, step)?;
     tarball(work, &files, major, step)
 }
@@ -28,13 +28,16 @@ struct Files {
 }
 
 impl Files {
-    fn find(tree: &Path, major: Major, version: &str) -> Result<Self> {
+    fn find(work: &Work<'_>, tree: &Path, major: Major) -> Result<Self> {
+        let version = &work.release.version;
         let library = tree.join(format!("usr/lib/postgresql/{major}/lib")).join(LIBRARY);
         let folder = tree.join(format!("usr/share/postgresql/{major}/extension"));
         let mut scripts = Vec::new();
         for entry in fs::read_dir(&folder).context("list", folder.display())? {
             let path = entry.context("list", folder.display())?.path();
-            if is_script(&path.file_name().unwrap_or_default().to_string_lossy(), version) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            // Releases whose scripts are kept can be installed as well.
+            if is_script(&name, version) || work.source.join("sql").join(&name).is_file() {
                 scripts.push(path);
             }
         }
@@ -57,7 +60,7 @@ impl Files {
 }
 
 /// Whether a file in the extension folder is ours, and of this version: the control file, the script that makes the
-/// extension, and every script that upgrades it. A tree keeps the scripts of versions that were built before.
+/// extension, and every script that upgrades it. A tree keeps the scripts of builds before, released or not.
 fn is_script(file: &str, version: &str) -> bool {
     let Some(rest) = file.strip_prefix(NAME) else { return false };
     let Some(versions) = rest.strip_prefix("--").and_then(|rest| rest.strip_suffix(".sql")) else {
