@@ -1,48 +1,20 @@
 //! Building the extension and installing it into the private PostgreSQL tree, with a pinned cargo-pgrx.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
+use crate::cargo_tool::PGRX;
 use crate::console::Step;
 use crate::error::{Context, Result};
-use crate::places::{Places, remove_dir};
+use crate::places::Places;
 use crate::postgres::Postgres;
-
-/// Must be the version of the `pgrx` crate in Cargo.toml; cargo-pgrx refuses any other.
-const CARGO_PGRX_VERSION: &str = "0.18.1";
-
-/// Installs cargo-pgrx below the target folder, never for the user.
-pub(crate) fn ensure_cargo_pgrx(places: &Places, step: &mut Step) -> Result<()> {
-    if has_cargo_pgrx(places) {
-        step.note("present");
-        return Ok(());
-    }
-    let build_dir = places.target.join("tools-build");
-    let installed = step.run(
-        places
-            .cargo()
-            // It copies a few files around: building it quickly matters, its own speed does not. Its TLS features
-            // serve only to download PostgreSQL, which is not asked of it.
-            .args(["install", "--debug", "--locked", "--no-default-features", "cargo-pgrx"])
-            .arg(format!("--version=={CARGO_PGRX_VERSION}"))
-            .arg("--root")
-            .arg(places.tools())
-            .env("CARGO_TARGET_DIR", &build_dir)
-            .env("CARGO_PROFILE_DEV_DEBUG", "0"),
-    );
-    remove_dir(&build_dir)?;
-    installed?;
-    step.note("installed");
-    Ok(())
-}
 
 /// Builds the extension and puts library, control file and SQL into the private tree.
 ///
 /// `package` and not `install`: it is given the `pg_config` of all other builds, which names the system's folders, and
 /// still writes only below the folder named here.
 pub(crate) fn install(places: &Places, postgres: &Postgres, step: &mut Step) -> Result<()> {
-    let mut command = places.with_build_environment(Command::new(cargo_pgrx(places)));
+    let mut command = places.with_build_environment(Command::new(PGRX.program(places)));
     command
         .args(["pgrx", "package", "--profile", "dev", "--pg-config"])
         // From its version follows the feature that it turns on in place of the default.
@@ -72,13 +44,4 @@ fn install_releases(places: &Places, postgres: &Postgres) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn cargo_pgrx(places: &Places) -> PathBuf {
-    places.tools().join("bin/cargo-pgrx")
-}
-
-fn has_cargo_pgrx(places: &Places) -> bool {
-    let output = Command::new(cargo_pgrx(places)).args(["pgrx", "--version"]).output();
-    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim().ends_with(CARGO_PGRX_VERSION))
 }

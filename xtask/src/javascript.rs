@@ -20,6 +20,12 @@ pub(crate) fn build_engine(places: &Places, step: &mut Step) -> Result<()> {
     step.run(node(places).args(["node", "crates/js-engine/build.mjs"]))
 }
 
+/// Installs the npm packages that end in what is built: in the engine, and in the gateway's page.
+pub(crate) fn install_bundled(places: &Places, step: &mut Step) -> Result<()> {
+    install(places, step, PACKAGES[0])?;
+    install(places, step, PAGE)
+}
+
 /// Runs the tests that need no server.
 pub(crate) fn test(places: &Places, step: &mut Step) -> Result<()> {
     for package in PACKAGES {
@@ -62,7 +68,7 @@ fn npm(places: &Places, package: &str, words: &[&str]) -> Command {
 }
 
 /// A command with Node.js in its path, in the checkout.
-fn node(places: &Places) -> Command {
+pub(crate) fn node(places: &Places) -> Command {
     let mut command = Command::new("bash");
     account::scrub(&mut command);
     command.arg(places.root.join("xtask/with-node")).current_dir(&places.root);

@@ -5,6 +5,7 @@
 
 mod account;
 mod bench;
+mod cargo_tool;
 mod check;
 mod cluster;
 mod console;
@@ -17,7 +18,9 @@ mod fuzz;
 mod guests;
 mod headers;
 mod javascript;
+mod licences;
 mod major;
+mod package;
 mod packages;
 mod peers;
 mod places;
@@ -87,6 +90,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--minutes N]",
         summary: "let good and hostile clients at a server for minutes, and look at what they leave",
         run: soak::run,
+    },
+    Subcommand {
+        name: "package",
+        arguments: "[--pg N]… [--no-build] [--try]",
+        summary: "make what a release publishes, in target/packages; --try installs it into an empty Debian",
+        run: package::run,
     },
     Subcommand {
         name: "docs",

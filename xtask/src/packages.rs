@@ -78,6 +78,16 @@ const TEST_NEEDS: &[Need] = &[
     program("openssl", "openssl"),
 ];
 
+/// What packages are made and checked with.
+const PACKAGE_NEEDS: &[Need] = &[
+    // dpkg-shlibdeps.
+    package("dpkg-dev"),
+    program("lintian", "lintian"),
+];
+
+/// And tried.
+const TRY_NEEDS: &[Need] = &[package("debootstrap")];
+
 /// Postgresql-common reads this folder when it decides whether a fresh install gets a cluster called "main".
 const NO_MAIN_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/alyx-xtask.conf";
 
@@ -92,6 +102,16 @@ pub(crate) fn ensure(step: &mut Step) -> Result<()> {
 /// The same of those that only tests use.
 pub(crate) fn ensure_for_tests(step: &mut Step) -> Result<()> {
     ensure_all(step, TEST_NEEDS)
+}
+
+/// The same of those that make packages.
+pub(crate) fn ensure_for_packages(step: &mut Step) -> Result<()> {
+    ensure_all(step, PACKAGE_NEEDS)
+}
+
+/// The same of those that install packages into an empty machine.
+pub(crate) fn ensure_for_trying(step: &mut Step) -> Result<()> {
+    ensure_all(step, TRY_NEEDS)
 }
 
 /// The same of those that only a server built from source takes.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use crate::cargo_tool::PGRX;
 use crate::console::Console;
 use crate::error::{Failure, Result};
 use crate::extension;
@@ -32,16 +33,23 @@ pub(crate) struct Ready {
 /// A step failed, or there is no server of that major.
 pub(crate) fn prepare(console: &mut Console, major: Major) -> Result<Ready> {
     let places = Places::find(major)?;
-    let logs = places.logs();
     let lock = places.lock()?;
+    let postgres = install(console, &places)?;
+    let examples = console.step(&places.logs(), "example guests", |step| guests::build(&places, &postgres, step))?;
+    Ok(Ready { places, postgres, examples, _lock: lock })
+}
+
+/// As far as the extension in its private tree.
+pub(crate) fn install(console: &mut Console, places: &Places) -> Result<Postgres> {
+    let (logs, major) = (places.logs(), places.major);
     console.step(&logs, "system packages", packages::ensure)?;
     match major.origin() {
         Origin::System => {}
         Origin::Source(suites) => {
-            let server = BuiltServer::of(&places);
+            let server = BuiltServer::of(places);
             console.step(&logs, "build packages", packages::ensure_for_postgres)?;
             console.step(&logs, &format!("PostgreSQL {major}"), |step| server.ensure(suites, step))?;
-            console.step(&logs, "headers", |step| headers::ensure(&places, step))?;
+            console.step(&logs, "headers", |step| headers::ensure(places, step))?;
         }
         Origin::Headers => {
             return Err(Failure::new(format!(
@@ -50,13 +58,12 @@ pub(crate) fn prepare(console: &mut Console, major: Major) -> Result<Ready> {
             )));
         }
     }
-    let postgres = Postgres::locate(&places)?;
-    console.step(&logs, "private PostgreSQL", |step| postgres.ensure_tree(&places, step))?;
-    console.step(&logs, "cargo-pgrx", |step| extension::ensure_cargo_pgrx(&places, step))?;
-    console.step(&logs, "JavaScript engine", |step| javascript::build_engine(&places, step))?;
-    console.step(&logs, "extension", |step| extension::install(&places, &postgres, step))?;
-    let examples = console.step(&logs, "example guests", |step| guests::build(&places, &postgres, step))?;
-    Ok(Ready { places, postgres, examples, _lock: lock })
+    let postgres = Postgres::locate(places)?;
+    console.step(&logs, "private PostgreSQL", |step| postgres.ensure_tree(places, step))?;
+    console.step(&logs, "cargo-pgrx", |step| PGRX.ensure(places, step))?;
+    console.step(&logs, "JavaScript engine", |step| javascript::build_engine(places, step))?;
+    console.step(&logs, "extension", |step| extension::install(places, &postgres, step))?;
+    Ok(postgres)
 }
 
 /// `cargo xtask setup`
@@ -79,8 +86,11 @@ pub(crate) fn clean(console: &mut Console, _: Major, _: &[String]) -> Result<()>
     remove_dir(&places.pg_configs())?;
     remove_dir(&places.tools())?;
     remove_dir(&places.toolchains())?;
+    for folder in ["packages", "packages-work"] {
+        remove_dir(&places.target.join(folder))?;
+    }
     drop(lock);
     remove_dir(&places.logs())?;
-    console.print("deleted the servers, the private PostgreSQL, the built guests and the tools");
+    console.print("deleted the servers, the private PostgreSQL, the built guests, the packages and the tools");
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::error::{Context, Failure, Result};
 use crate::fuzz;
 use crate::guests;
 use crate::javascript;
+use crate::licences;
 use crate::major::Major;
 use crate::packages;
 use crate::python::SCHEMATHESIS;
@@ -55,6 +56,7 @@ pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> 
         report.note(console.step(&logs, "Rust kit", |step| rust::test(&ready.places, step)));
         report.note(console.step(&logs, "speed", |step| bench::check(&ready, step)));
         report.note(console.step(&logs, "format", |step| step.run(&mut cargo(&["fmt", "--all", "--check"]))));
+        report.note(console.step(&logs, "dependencies", |step| licences::check(&ready.places, step)));
         report.failures.extend(fuzz::short(console, &ready.places));
     }
     let Report { tally, failures } = report;

@@ -22,8 +22,8 @@ pub(crate) struct New {
     /// Folder to make [default: ./<name>]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Folder of the kit to use instead of the published one: sdk/js or sdk/rust of a checkout
-    #[arg(long, value_name = "DIR")]
+    /// Kit to use instead of the published one: sdk/js or sdk/rust of a checkout, or kit-js.tgz or kit-rust in /usr/share/alyx
+    #[arg(long, value_name = "PATH")]
     sdk: Option<PathBuf>,
 }
 
