@@ -121,6 +121,10 @@ fn fill(field: &mut [c_char], text: &str) {
 
 /// Lets the postmaster start a process with the server, and again a second after it has failed. While preloading.
 pub fn start_with_server(start: &Start<'_>) {
+    // SAFETY: a variable of the postmaster. While pg_upgrade works on a cluster, nothing in it may run but pg_upgrade.
+    if unsafe { pg_sys::IsBinaryUpgrade } {
+        return;
+    }
     let mut worker = start.worker();
     worker.bgw_restart_time = 1;
     // SAFETY: the postmaster copies the struct.

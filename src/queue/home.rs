@@ -60,6 +60,9 @@ pub fn settle_in(may_be_copy: bool) -> Result<Option<CopyOf>, PgError> {
         let (here, kept) = look()?;
         let found = kept.as_ref().filter(|_| !may_be_copy).and_then(|kept| copy_of(kept, &here));
         if found.is_none() && kept.as_ref() != Some(&here) {
+            if kept.is_some_and(|kept| kept.system != here.system) {
+                spi::run(include_str!("../../sql/queries/forget_oids.sql"), &[])?;
+            }
             keep(&here)?;
         }
         Ok(found)

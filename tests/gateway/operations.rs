@@ -40,7 +40,7 @@ fn metrics_tell_of_the_gateway_and_of_functions() {
     assert!(text.ends_with("# EOF\n"));
     assert!(!text.contains("alyx_function_calls"), "the role owns no function");
     // The role of the functions' owner sees them.
-    house.run(&format!("GRANT postgres TO {user}; ALTER ROLE {user} INHERIT"));
+    house.run(&format!("ALTER ROLE {user} INHERIT; GRANT postgres TO {user}"));
     let text = gateway.get("/metrics").send().is(200).text();
     assert!(text.contains("alyx_function_calls_total{function=\"answer\"} 1"), "{text}");
 }

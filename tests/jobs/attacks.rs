@@ -205,7 +205,10 @@ fn parallel_workers_of_a_job_are_the_role_too() {
              PERFORM pg_sleep(0.001);
              RETURN ''; END $$",
     );
-    for setting in ["force_parallel_mode = on", "parallel_setup_cost = 0", "min_parallel_table_scan_size = 0"] {
+    // Renamed in 16.
+    let name =
+        house.value("SELECT name FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
+    for setting in [format!("{name} = on").as_str(), "parallel_setup_cost = 0", "min_parallel_table_scan_size = 0"] {
         house.run(&format!("ALTER ROLE {role} SET {setting}"));
     }
     house.job_does(

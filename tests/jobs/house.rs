@@ -42,6 +42,11 @@ impl House {
         House { db: furnish(Db::on(cluster.server().clone(), test)), own: Some(Arc::new(cluster)) }
     }
 
+    /// The same in a database that is there.
+    pub fn of(db: Db) -> House {
+        House { db: furnish(db), own: None }
+    }
+
     /// Its server, to be stopped and started.
     pub fn cluster(&self) -> &Cluster {
         self.own.as_ref().expect("a house that is alone")

@@ -16,6 +16,7 @@ mod limits;
 mod once;
 mod operate;
 mod order;
+mod pg_upgrade;
 mod places;
 mod processes;
 mod retries;

@@ -10,6 +10,10 @@ use std::process::Stdio;
 fn the_settings_of_a_database_disturb_nothing() {
     let mut house = House::new("settings");
     let name = house.name().to_owned();
+    // The name it had before 16 has gone with 18.
+    let parallel =
+        "SELECT name || ' = on' FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')";
+    let parallel = house.value(parallel);
     for setting in [
         "default_transaction_isolation = serializable",
         "search_path = ''",
@@ -36,7 +40,7 @@ fn the_settings_of_a_database_disturb_nothing() {
         "check_function_bodies = off",
         "xmlbinary = hex",
         "gin_fuzzy_search_limit = 1",
-        "force_parallel_mode = on",
+        parallel.as_str(),
         "parallel_setup_cost = 0",
         "parallel_tuple_cost = 0",
     ] {

@@ -49,7 +49,7 @@ fn members_of_the_owner_and_superusers_may() {
     let member = db.deployer("member");
     let mut session = db.session_as(&owner);
     set_secret(&mut session, "KEY", "open sesame");
-    db.run(&format!("GRANT {owner} TO {member}; ALTER ROLE {member} INHERIT"));
+    db.run(&format!("ALTER ROLE {member} INHERIT; GRANT {owner} TO {member}"));
     let mut other = db.session_as(&member);
     set_secret(&mut other, "KEY", "set by a member");
     deploy_script(&mut session, "vault", "secrets: [KEY]");

@@ -33,24 +33,45 @@ impl Cluster {
     }
 
     fn with(label: &str, settings: &[&str]) -> Cluster {
-        Cluster::create(label, settings, |bin, data| {
-            let mut initdb = run_as_server_user(&bin.join("initdb"));
-            initdb.args([
-                "--no-sync",
-                "--auth=trust",
-                "--username=postgres",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "-D",
-            ]);
-            must(initdb.arg(data));
+        Cluster::create(label, settings, Server::shared().bin, |bin, data| must(&mut initdb(bin, data)))
+    }
+
+    /// A cluster of another release, whose programs are in `bin`, with the library preloaded.
+    pub fn of_release(bin: &Path, label: &str, settings: &[&str]) -> Cluster {
+        let settings = [&["shared_preload_libraries=alyx_functions"], settings].concat();
+        Cluster::create(label, &settings, bin.to_owned(), |bin, data| must(&mut initdb(bin, data)))
+    }
+
+    /// What pg_upgrade makes of a cluster of an older release that is stopped.
+    pub fn upgraded(old: &Cluster, label: &str, settings: &[&str]) -> Cluster {
+        let settings = [&["shared_preload_libraries=alyx_functions"], settings].concat();
+        Cluster::create(label, &settings, Server::shared().bin, |bin, data| {
+            // Checksums are the default since 18, and must be as in the old cluster.
+            must(initdb(bin, data).arg("--no-data-checksums"));
+            let folder = data.parent().expect("a folder above the data");
+            let mut upgrade = run_as_server_user(&bin.join("pg_upgrade"));
+            upgrade.current_dir(folder).args(["--username=postgres", "--no-sync"]);
+            upgrade.arg("--old-bindir").arg(&old.server.bin).arg("--old-datadir").arg(&old.server.data);
+            upgrade.arg("--new-bindir").arg(bin).arg("--new-datadir").arg(data).arg("--socketdir").arg(folder);
+            for options in ["--old-options", "--new-options"] {
+                upgrade.args([options, "-c shared_preload_libraries=alyx_functions"]);
+            }
+            must(&mut upgrade);
         })
+    }
+
+    /// The same cluster, stopped and started with other settings.
+    pub fn restarted_with(&mut self, settings: &[&str]) {
+        self.stop("fast");
+        self.settings =
+            [&["shared_preload_libraries=alyx_functions"], settings].concat().into_iter().map(str::to_owned).collect();
+        self.begin();
     }
 
     /// A physical standby of a running cluster, with the library preloaded; it follows until it is promoted.
     pub fn standby_of(primary: &Cluster, label: &str, settings: &[&str]) -> Cluster {
         let settings = [&["shared_preload_libraries=alyx_functions"], settings].concat();
-        Cluster::create(label, &settings, |bin, data| {
+        Cluster::create(label, &settings, Server::shared().bin, |bin, data| {
             let mut copy = run_as_server_user(&bin.join("pg_basebackup"));
             copy.args([
                 "--username=postgres",
@@ -67,15 +88,14 @@ impl Cluster {
     /// A copy of the data folder of a cluster that is stopped, started as a server of its own.
     pub fn copy_of(stopped: &Cluster, label: &str, settings: &[&str]) -> Cluster {
         let settings = [&["shared_preload_libraries=alyx_functions"], settings].concat();
-        Cluster::create(label, &settings, |_, data| {
+        Cluster::create(label, &settings, Server::shared().bin, |_, data| {
             let mut copy = run_as_server_user(Path::new("/bin/cp"));
             must(copy.arg("-a").arg(&stopped.server.data).arg(data));
         })
     }
 
     /// A cluster whose data folder `fill` makes.
-    fn create(label: &str, settings: &[&str], fill: impl FnOnce(&Path, &Path)) -> Cluster {
-        let bin = Server::shared().bin;
+    fn create(label: &str, settings: &[&str], bin: PathBuf, fill: impl FnOnce(&Path, &Path)) -> Cluster {
         let folder = std::env::temp_dir().join(format!("alyx-{label}-{}", std::process::id()));
         must(run_as_server_user(Path::new("/bin/mkdir")).args(["-m", "755", "-p"]).arg(&folder));
         let data = folder.join("data");
@@ -144,6 +164,13 @@ impl Drop for Cluster {
             let _ = run_as_server_user(Path::new("/bin/rm")).arg("-rf").arg(&self.folder).output();
         }
     }
+}
+
+fn initdb(bin: &Path, data: &Path) -> Command {
+    let mut initdb = run_as_server_user(&bin.join("initdb"));
+    initdb.args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]);
+    initdb.arg(data);
+    initdb
 }
 
 fn must(command: &mut Command) {

@@ -46,7 +46,7 @@ fn only_the_owner_may_change_a_function() {
         session.refused(statement, "42501");
     }
     assert_eq!(owner_session.value("SELECT echo('1')"), "1");
-    db.run(&format!("GRANT {owner} TO {stranger}; ALTER ROLE {stranger} INHERIT"));
+    db.run(&format!("ALTER ROLE {stranger} INHERIT; GRANT {owner} TO {stranger}"));
     session.run("CREATE FUNCTION mine(text) RETURNS text LANGUAGE wasm AS 'echo'");
     assert_eq!(session.value("SELECT mine('a')"), "a");
     session.run("SELECT fn_rollback('echo', 1)");

@@ -16,10 +16,15 @@ use crate::javascript;
 use crate::licences;
 use crate::major::Major;
 use crate::packages;
+use crate::places::Places;
+use crate::postgres::Postgres;
 use crate::python::SCHEMATHESIS;
 use crate::rust;
 use crate::setup::{self, Ready};
 use crate::tally::Tally;
+
+/// The targets whose tests depend on the server's release; the others are run with the system's.
+const TALKING_TO_THE_SERVER: [&str; 7] = ["golden", "hostile", "jobs", "records", "restart", "secrets", "system"];
 
 /// `cargo xtask test [--pg N] [--only NAME]`
 pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> Result<()> {
@@ -36,6 +41,9 @@ pub(crate) fn run(console: &mut Console, major: Major, arguments: &[String]) -> 
     build.args(["--bin", "alyx"]);
     console.step(&logs, "command line", |step| step.run(&mut build))?;
     let mut command = cargo_test(&ready, &cluster);
+    if major != Major::SYSTEM && only.is_none() {
+        command.args(TALKING_TO_THE_SERVER.map(|target| format!("--test={target}")));
+    }
     command.args(["--no-fail-fast", "--", "--color=never"]).args(only);
     report.count(console, &logs, "tests", Tally::of, |step| step.run(&mut command));
     cluster.stop()?;
@@ -131,7 +139,17 @@ pub(crate) fn cargo_test(ready: &Ready, cluster: &Cluster<'_>) -> Command {
         .env("ALYX_TEST_GUESTS", ready.postgres.guests())
         .env("ALYX_TEST_SCHEMATHESIS", SCHEMATHESIS.program(&ready.places))
         .env("ALYX_TOOLCHAINS", ready.places.toolchains());
+    if let Some(older) = older(ready) {
+        command.env("ALYX_TEST_OLDER_BIN", older.bin());
+    }
     command
+}
+
+/// The system's PostgreSQL with the extension, where another is tested: pg_upgrade begins there.
+fn older(ready: &Ready) -> Option<Postgres> {
+    let system = Places::find(Major::SYSTEM).and_then(|places| Postgres::locate(&places)).ok()?;
+    let is_there = system.extensions().join("alyx_functions.control").exists();
+    (ready.places.major != Major::SYSTEM && is_there).then_some(system)
 }
 
 #[cfg(test)]
