@@ -19,6 +19,11 @@ fn older() -> Option<PathBuf> {
     found
 }
 
+fn knows_attribute_versions() -> bool {
+    let program = std::fs::read(Server::shared().bin.join("pg_dump")).expect("pg_dump is there");
+    program.windows(b"pg_attver".len()).any(|part| part == b"pg_attver")
+}
+
 #[test]
 fn functions_schedules_and_jobs_go_on_after_pg_upgrade() {
     let Some(older) = older() else { return };
@@ -43,6 +48,11 @@ fn functions_schedules_and_jobs_go_on_after_pg_upgrade() {
     house.run("SELECT twice(1), echo('1')");
     // A job for the time after, one that is paused, made last: nothing has the time to run it here.
     house.run("SELECT fn_enqueue('task', '{\"n\": 1}', run_at => now() + interval '1 second'); SELECT fn_enqueue('task', '{\"n\": 2}')");
+    if !knows_attribute_versions() {
+        // Minor releases of 2026-11 note a version with each column, in a place that a pg_dump from before takes for an option.
+        // Debian's 15 has it, its 18 not yet: no table at all could be carried over.
+        house.run("SET allow_system_table_mods = on; UPDATE pg_attribute SET attoptions = NULL WHERE attoptions::text LIKE '%pg_attver=%'");
+    }
     house.leave();
     old.stop("fast");
     let done = old_effects(&old, &name);
