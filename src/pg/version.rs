@@ -9,7 +9,7 @@ use pgrx::pg_sys::{self, Oid};
 pub(super) unsafe fn may_execute(function: Oid, role: Oid) -> bool {
     #[cfg(feature = "pg15")]
     // SAFETY: aclchk.c answers for any OID of pg_proc.
-    let result = unsafe { pg_sys::pg_proc_aclcheck(function, role, pg_sys::ACL_EXECUTE.into()) };
+    let result = unsafe { pg_sys::pg_proc_aclcheck(function, role, pg_sys::ACL_EXECUTE) };
     #[cfg(not(feature = "pg15"))]
     // SAFETY: as above.
     let result =
@@ -21,7 +21,7 @@ pub(super) unsafe fn may_execute(function: Oid, role: Oid) -> bool {
 pub(super) unsafe fn may_connect(database: Oid, role: Oid) -> bool {
     #[cfg(feature = "pg15")]
     // SAFETY: aclchk.c answers for the OID of a database.
-    let result = unsafe { pg_sys::pg_database_aclcheck(database, role, pg_sys::ACL_CONNECT.into()) };
+    let result = unsafe { pg_sys::pg_database_aclcheck(database, role, pg_sys::ACL_CONNECT) };
     #[cfg(not(feature = "pg15"))]
     // SAFETY: as above.
     let result =

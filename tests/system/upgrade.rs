@@ -46,7 +46,7 @@ fn an_updated_installation_is_what_a_new_one_is() {
         assert!(missing.is_empty() && stale.is_empty(), "{version}: missing {missing:#?}\nstale {stale:#?}");
         let dumped = |db: &mut Db| {
             db.rows(
-                "SELECT c.oid::regclass, k.condition FROM pg_extension e, unnest(e.extconfig, e.extcondition) k(oid, condition)
+                "SELECT c.oid::regclass::text, k.condition FROM pg_extension e, unnest(e.extconfig, e.extcondition) k(oid, condition)
                    JOIN pg_class c ON c.oid = k.oid WHERE e.extname = 'alyx_functions' ORDER BY 1",
             )
         };

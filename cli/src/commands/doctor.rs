@@ -82,7 +82,7 @@ pub(crate) fn run(_: &Doctor, global: &Global, terminal: &Terminal) -> Result<()
         let sign = match *state {
             "ok" => paint(GOOD, "ok  "),
             "bad" => paint(BAD, "bad "),
-            other => paint(WARN, &format!("{other:<4}")),
+            other => paint(WARN, format!("{other:<4}")),
         };
         terminal.line(format!("{sign} {name:<23} {}", paint(FAINT, text)));
         if let Some(hint) = hint {
