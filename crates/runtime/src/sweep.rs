@@ -78,9 +78,13 @@ fn is_due(folder: &Path) -> bool {
     File::create_new(&mark).is_ok()
 }
 
-/// Compiled modules, not the locks beside them nor what is being written.
+/// Compiled modules, not the locks beside them nor what is being written, and nothing that others keep in a folder that was
+/// not meant for us alone.
 fn entries(folder: &Path) -> io::Result<Vec<(DirEntry, Metadata)>> {
-    let is_entry = |entry: &DirEntry| entry.file_name().to_str().is_some_and(|name| !name.contains('.'));
+    let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_ours =
+        |name: &str| name.split_once('-').is_some_and(|(module, engine)| is_hex(module, 32) && is_hex(engine, 16));
+    let is_entry = |entry: &DirEntry| entry.file_name().to_str().is_some_and(is_ours);
     let facts = |entry: DirEntry| entry.metadata().ok().filter(Metadata::is_file).map(|facts| (entry, facts));
     Ok(fs::read_dir(folder)?.flatten().filter(is_entry).filter_map(facts).collect())
 }

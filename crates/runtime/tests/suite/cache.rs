@@ -270,7 +270,11 @@ fn what_was_used_longest_ago_makes_room() {
     build(3 * each, 4);
     assert!((0..5).all(|n| file(n).is_some()), "the folder was looked through a moment ago");
     forget_the_last_sweep();
+    // What is not ours is neither counted nor touched.
+    let foreign = ["backup", "0123456789abcdef0123456789abcdef", "dump.sql"].map(|name| folder.0.join(name));
+    foreign.iter().for_each(|path| fs::write(path, vec![0; 1 << 20]).unwrap());
     build(3 * each, 5);
+    foreign.iter().for_each(|path| fs::remove_file(path).unwrap());
     let left: Vec<u8> = (0..6).filter(|n| file(*n).is_some()).collect();
     assert_eq!(left, [3, 4, 5]);
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 3 + 3 + 1, "entries, their locks, the time of the sweep");
