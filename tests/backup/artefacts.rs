@@ -36,11 +36,16 @@ fn those_of_another_engine_are_left_alone_and_made_again() {
     assert!(old.lines().count() >= 2, "{old}");
     works(&mut db.session());
     let list = shell("cd \"$1\"; ls | grep -v lock | sort", &[&folder]);
-    assert_eq!(list.lines().count(), 2 * old.lines().count(), "each has a new one beside it:\n{list}");
+    // What is linked from source has its engine's module too, which only linking needs.
+    assert!(
+        list.lines().filter(|name| !name.ends_with("0123456789abcdef")).count() >= 2,
+        "new ones beside them:\n{list}"
+    );
+    assert_eq!(list.lines().filter(|name| name.ends_with("0123456789abcdef")).count(), old.lines().count());
     // Code of the other engine under this one's names: what is in a file must fit its name.
     let swap = "cd \"$1\"; for f in *-0123456789abcdef; do for g in \"${f%-*}\"-*; do case \"$g\" in *.lock|*cdef) ;; *) printf '%s' \"$g \"; head -c 64 /dev/urandom > \"$g.new\"; tail -c +65 \"$f\" >> \"$g.new\"; chmod 600 \"$g.new\"; mv \"$g.new\" \"$g\";; esac; done; done";
     let swapped = shell(swap, &[&folder]);
-    assert_eq!(swapped.split_whitespace().count(), old.lines().count(), "{swapped}");
+    assert!(swapped.split_whitespace().count() >= 2, "{swapped}");
     let numbers = || shell("cd \"$1\"; ls -i | grep -v -e lock -e cdef", &[&folder]);
     let before = numbers();
     works(&mut db.session());
@@ -96,12 +101,16 @@ fn a_base_backup_takes_them_along_in_tar_files_too() {
     let mut copy = run_as_server_user(&server.bin.join("pg_basebackup"));
     copy.args(["--username=postgres", "--port=5432", "--format=tar", "--checkpoint=fast", "--no-sync"]);
     must(copy.arg("--host").arg(&server.host).arg("-D").arg(&target));
-    let list = shell("tar -tf \"$1/base.tar\" | grep '^./alyx_functions/.\\|^alyx_functions/.' | grep -v lock", &[&target]);
+    let list =
+        shell("tar -tf \"$1/base.tar\" | grep '^./alyx_functions/.\\|^alyx_functions/.' | grep -v lock", &[&target]);
     assert_eq!(list.lines().count().to_string(), count, "{list}");
     assert!(list.lines().all(|name| name.len() < 90), "{list}");
     db.leave();
     let restored = Cluster::create("backup_tar_restored", &[], |_, data| {
-        shell("mkdir -m 700 \"$2\"; tar -xf \"$1/base.tar\" -C \"$2\"; tar -xf \"$1/pg_wal.tar\" -C \"$2/pg_wal\"", &[&target, data]);
+        shell(
+            "mkdir -m 700 \"$2\"; tar -xf \"$1/base.tar\" -C \"$2\"; tar -xf \"$1/pg_wal.tar\" -C \"$2/pg_wal\"",
+            &[&target, data],
+        );
     });
     shell("rm -rf \"$1\"", &[&target]);
     let data = &restored.server().data;

@@ -58,7 +58,11 @@ fn jobs_schedules_secrets_and_entries_go_on_in_a_new_cluster() {
     let source = busy();
     let file = std::env::temp_dir().join(format!("alyx-backup-all-{}.sql", std::process::id()));
     let address = source.server().url("postgres", "postgres");
-    must(std::process::Command::new(source.server().bin.join("pg_dumpall")).args(["--dbname", &address, "--file"]).arg(&file));
+    must(
+        std::process::Command::new(source.server().bin.join("pg_dumpall"))
+            .args(["--dbname", &address, "--file"])
+            .arg(&file),
+    );
     let before = state(source.server());
     assert_eq!(before.len(), 5 + 1 + 1 + 1 + 3 + 1 + 1, "{before:#?}");
     source.stop("fast");
@@ -129,6 +133,9 @@ fn secrets_of_two_clusters_meet_when_their_key_files_are_joined() {
     assert_eq!(ask_secret(&mut two.server().session("postgres")), "of the second");
     // Encrypted anew, the old line is not needed any more.
     moved.run("SELECT fn_rotate_secret_key()");
-    shell("grep -v -F -f \"$1\" \"$2\" > \"$2.new\"; grep '^#' \"$2\" > /dev/null || true; chmod 600 \"$2.new\"; mv \"$2.new\" \"$2\"", &[&file(&one), &file(&two)]);
+    shell(
+        "grep -v -F -f \"$1\" \"$2\" > \"$2.new\"; grep '^#' \"$2\" > /dev/null || true; chmod 600 \"$2.new\"; mv \"$2.new\" \"$2\"",
+        &[&file(&one), &file(&two)],
+    );
     assert_eq!(ask_secret(&mut two.server().session("moved")), "of the first");
 }

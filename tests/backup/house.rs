@@ -107,9 +107,7 @@ impl Dump {
     /// Restores it, into a database that is there, with these options; every error is one.
     #[track_caller]
     pub fn restore(&self, server: &Server, database: &str, options: &[&str]) {
-        must(
-            server.client_program("pg_restore", database).args(["--exit-on-error"]).args(options).arg(&self.0),
-        );
+        must(server.client_program("pg_restore", database).args(["--exit-on-error"]).args(options).arg(&self.0));
     }
 
     /// Restores what can be restored, and gives the complaints.

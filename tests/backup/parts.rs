@@ -22,7 +22,8 @@ fn a_table_comes_back_with_its_trigger_where_the_function_is() {
     let whole = Dump::of(&db, &["--format=custom"]);
     db.run("DROP TABLE t");
     whole.restore(db.server(), db.name(), &["--table=t"]);
-    whole.restore(db.server(), db.name(), &["--trigger=tr"]);
+    // pg_restore knows a trigger by both names.
+    whole.restore(db.server(), db.name(), &["--trigger=t tr"]);
     assert_eq!(db.value("INSERT INTO t VALUES (3) RETURNING v"), "marked");
     assert_eq!(db.value("SELECT count(*) FROM t"), "3");
 }
@@ -48,15 +49,29 @@ fn a_table_comes_back_without_its_trigger_where_the_function_is_not() {
 }
 
 #[test]
-fn the_catalog_alone_moves_all_functions() {
+fn a_schema_and_the_extension_move_all_functions() {
     let mut db = with_trigger("backup_catalog");
-    db.run("CREATE FUNCTION by_hand(text) RETURNS text LANGUAGE wasm AS 'mark'");
-    // A schema names the SQL functions in it, not the extension: its rows need a dump with the extension.
-    let schema = Dump::of(&db, &["--format=custom", "--schema=public"]);
-    let rows = Dump::of(&db, &["--format=custom", "--extension=alyx_functions"]);
+    db.run("CREATE SCHEMA api");
+    db.deploy(
+        "twice",
+        &alyx_tests::guest("scalars"),
+        "schema: api\nsql:\n  - create: api.plus(a int, b int) returns int\n    export: add\n",
+    );
+    // A schema names the SQL functions in it and not the extension, whose rows come along with it.
+    let dump = Dump::of(&db, &["--format=custom", "--schema=api", "--extension=alyx_functions"]);
+    let alone = Dump::of(&db, &["--format=custom", "--schema=api"]);
     let mut copy = Db::empty(Server::shared(), "backup_catalog_copy");
-    rows.restore(copy.server(), copy.name(), &[]);
-    assert_eq!(copy.rows("SELECT name, version FROM alyx.functions"), ["mark|1"]);
-    schema.restore(copy.server(), copy.name(), &["--schema=public"]);
-    assert_eq!(copy.value("INSERT INTO t VALUES (2) RETURNING v"), "marked");
+    let said = alone.restore_what_can_be(copy.server(), copy.name(), &[]);
+    assert!(said.contains("language \"wasm\" does not exist"), "{said}");
+    copy.run("DROP SCHEMA api");
+    dump.restore(copy.server(), copy.name(), &[]);
+    assert_eq!(copy.value("SELECT api.plus(1, 2)"), "3");
+    assert_eq!(copy.rows("SELECT name, version FROM alyx.functions ORDER BY 1"), ["mark|1", "twice|1"]);
+    // Its SQL functions were in another schema; a deploy makes them.
+    assert_eq!(copy.value("SELECT to_regprocedure('mark()')"), "NULL");
+    copy.deploy_outcome("mark", r#"{"row": {"v": "again"}}"#);
+    copy.run(
+        "CREATE TABLE t (id int, v text); CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION mark()",
+    );
+    assert_eq!(copy.value("INSERT INTO t VALUES (2) RETURNING v"), "again");
 }

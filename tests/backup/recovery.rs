@@ -85,13 +85,15 @@ fn to_a_named_point_before_a_bad_deploy_and_a_dropped_table() {
     session.run("INSERT INTO t VALUES (2)");
     session.run(&job(100));
     wait_for(&mut session, 10, "SELECT count(*) FROM effects", "1");
+    wait_for(&mut session, 10, "SELECT count(*) FROM alyx.invocations WHERE trigger = 'queue'", "1");
     session.run("CREATE TABLE gate (is_open boolean)");
     job_does(&mut session, "WHILE n = 4 AND NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP;");
     session.run(&job(4));
     wait_for(&mut session, 10, "SELECT status FROM alyx.jobs", "running");
     session.run("SELECT fn_pause('task')");
     session.run(&job(1));
-    session.run(r#"SELECT fn_enqueue('task', '{"n": 2}', run_at => now() + interval '2 seconds', dedupe_key => 'two')"#);
+    session
+        .run(r#"SELECT fn_enqueue('task', '{"n": 2}', run_at => now() + interval '2 seconds', dedupe_key => 'two')"#);
     session.run("SELECT pg_create_restore_point('before the mistake')");
     // The mistake, and what came after it.
     session.deploy_answer("bad");
@@ -127,7 +129,11 @@ fn jobs_go_on(session: &mut Session) {
     wait_for(session, 15, "SELECT count(*) FROM alyx._job", "0");
     wait_for(session, 15, "SELECT count(*) FROM alyx._deferred", "0");
     assert_eq!(done(session, 100), "1 2 4 100");
-    assert_eq!(session.value("SELECT attempt FROM effects WHERE n = 4"), "2", "an attempt that the server ended counts");
+    assert_eq!(
+        session.value("SELECT attempt FROM effects WHERE n = 4"),
+        "2",
+        "an attempt that the server ended counts"
+    );
     assert_eq!(session.value("SELECT count(*) FROM alyx._dedupe"), "0");
 }
 
@@ -171,7 +177,10 @@ fn to_a_time_and_schedules_go_on_without_a_burst() {
     assert!(!artefacts(&found.server().data).is_empty(), "compiled anew");
     // No instant twice, whatever the policy.
     let instant = "event #>> '{schedule,scheduled_at}'";
-    assert_eq!(session.value(&format!("SELECT count(*) - count(DISTINCT (n, {instant})) FROM effects WHERE n >= 1000")), "0");
+    assert_eq!(
+        session.value(&format!("SELECT count(*) - count(DISTINCT (n, {instant})) FROM effects WHERE n >= 1000")),
+        "0"
+    );
     // Runs for instants between the target and now.
     let missed = |n: u32| {
         format!(

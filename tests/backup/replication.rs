@@ -1,10 +1,11 @@
 //! Logical replication: triggers on the subscriber, in the worker that applies changes.
 
-use crate::subscriber::Pair;
 use crate::house::wait_for;
+use crate::subscriber::Pair;
 use std::time::Duration;
 
-const JAVASCRIPT: &str = "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE javascript AS $$ return { ...NEW, note: `${TG_OP} ${NEW.v}` } $$";
+const JAVASCRIPT: &str =
+    "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE javascript AS $$ return { ...NEW, note: `${TG_OP} ${NEW.v}` } $$";
 
 #[test]
 fn triggers_that_are_enabled_for_it_fire_in_both_languages() {
@@ -40,10 +41,7 @@ fn triggers_that_are_enabled_for_it_fire_in_both_languages() {
     );
     // Rows written here fire those that are not for replicas.
     there.run("INSERT INTO t VALUES (3, 'd')");
-    assert_eq!(
-        there.rows("SELECT event #>> '{database,trigger}' FROM events ORDER BY id OFFSET 4"),
-        ["origin"]
-    );
+    assert_eq!(there.rows("SELECT event #>> '{database,trigger}' FROM events ORDER BY id OFFSET 4"), ["origin"]);
     pair.end();
 }
 
@@ -60,7 +58,8 @@ fn hooks_make_jobs_that_run_on_the_subscriber() {
     pair.publisher.run("BEGIN; UPDATE t SET v = 'never'; ROLLBACK");
     let there = &mut pair.subscriber;
     wait_for(there, 20, "SELECT count(*) FROM effects", "101");
-    let ids = "SELECT count(DISTINCT event #>> '{database,new,id}') FROM effects WHERE event #>> '{database,op}' = 'INSERT'";
+    let ids =
+        "SELECT count(DISTINCT event #>> '{database,new,id}') FROM effects WHERE event #>> '{database,op}' = 'INSERT'";
     assert_eq!(there.value(ids), "100");
     assert_eq!(
         there.rows("SELECT event #>> '{database,new,id}', event #>> '{database,old,v}', event #>> '{database,new,v}' FROM effects WHERE event #>> '{database,op}' = 'UPDATE'"),
@@ -134,7 +133,10 @@ fn who_runs_it_and_what_it_may() {
     pair.publisher.run("INSERT INTO t VALUES (1, 'a')");
     let there = &mut pair.subscriber;
     wait_for(there, 20, "SELECT count(*) FROM seen", "2");
-    assert_eq!(there.rows("SELECT * FROM seen ORDER BY 3"), [format!("{owner}|postgres|1"), "postgres|postgres|2".into()]);
+    assert_eq!(
+        there.rows("SELECT * FROM seen ORDER BY 3"),
+        [format!("{owner}|postgres|1"), "postgres|postgres|2".into()]
+    );
     pair.end();
 }
 
@@ -157,7 +159,12 @@ fn twenty_thousand_changes_leave_the_worker_as_small_as_it_was() {
         pair.publisher.run(&format!("INSERT INTO t SELECT i, 'b' FROM generate_series({}, {to}) i", from + 2000));
         pair.publisher.run(&format!("UPDATE t SET v = 'c' WHERE id BETWEEN {from} AND {}", from + 999));
         let there = &mut pair.subscriber;
-        wait_for(there, 60, "SELECT count(*), count(*) FILTER (WHERE note = 'UPDATE c') FROM t", &format!("{to}|{}", (round + 1) * 1000));
+        wait_for(
+            there,
+            60,
+            "SELECT count(*), count(*) FILTER (WHERE note = 'UPDATE c') FROM t",
+            &format!("{to}|{}", (round + 1) * 1000),
+        );
         sizes.push(pair.apply_worker_bytes());
     }
     // The first round makes engine, plans and caches.

@@ -57,10 +57,9 @@ impl Pair {
 
     /// Anonymous resident memory of the worker that applies the changes.
     pub fn apply_worker_bytes(&mut self) -> u64 {
-        let pid = self.subscriber.value(&format!(
-            "SELECT pid FROM pg_stat_subscription WHERE subname = '{}' AND relid IS NULL",
-            self.name
-        ));
+        let pid = self
+            .subscriber
+            .value(&format!("SELECT pid FROM pg_stat_subscription WHERE subname = '{}' AND relid IS NULL", self.name));
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the worker runs on this machine");
         let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("Linux counts RssAnon");
         let kilobytes = line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok());
@@ -69,8 +68,11 @@ impl Pair {
 
     /// Unsubscribes; the workers must end as they should.
     pub fn end(mut self) {
-        let of = format!("SELECT count(*) FROM pg_stat_subscription WHERE subname = '{}' AND pid IS NOT NULL", self.name);
-        if self.subscriber.value(&format!("SELECT count(*) FROM pg_subscription WHERE subname = '{}'", self.name)) == "1" {
+        let of =
+            format!("SELECT count(*) FROM pg_stat_subscription WHERE subname = '{}' AND pid IS NOT NULL", self.name);
+        if self.subscriber.value(&format!("SELECT count(*) FROM pg_subscription WHERE subname = '{}'", self.name))
+            == "1"
+        {
             self.subscriber.run(&format!("ALTER SUBSCRIPTION {} DISABLE", self.name));
             let there = &mut self.subscriber;
             wait_until("the apply worker has ended", || there.value(&of) == "0");
