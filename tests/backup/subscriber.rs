@@ -19,11 +19,29 @@ fn servers() -> (&'static Server, &'static Server) {
     let (one, other) = SERVERS.get_or_init(|| {
         let publisher = Cluster::preloaded(
             "backup_publisher",
-            &[&SETTINGS[..], &["wal_level=logical", "max_wal_senders=30", "max_replication_slots=30"]].concat(),
+            &[
+                &SETTINGS[..],
+                &[
+                    "wal_level=logical",
+                    "max_wal_senders=30",
+                    "max_replication_slots=30",
+                    "max_prepared_transactions=10",
+                    "logical_decoding_work_mem=64kB",
+                ],
+            ]
+            .concat(),
         );
         let subscriber = Cluster::preloaded(
             "backup_subscriber",
-            &[&SETTINGS[..], &["max_logical_replication_workers=20", "wal_retrieve_retry_interval=200ms"]].concat(),
+            &[
+                &SETTINGS[..],
+                &[
+                    "max_logical_replication_workers=20",
+                    "wal_retrieve_retry_interval=200ms",
+                    "max_prepared_transactions=10",
+                ],
+            ]
+            .concat(),
         );
         publisher.stop_at_exit();
         subscriber.stop_at_exit();
@@ -45,8 +63,14 @@ impl Pair {
 
     /// Subscribes, and waits until the rows that are there have been copied.
     pub fn subscribe(&mut self) {
+        self.subscribe_with("streaming = off");
+    }
+
+    /// The same with these options.
+    pub fn subscribe_with(&mut self, options: &str) {
         let url = self.publisher.server().url(self.publisher.name(), "postgres");
-        self.subscriber.run(&format!("CREATE SUBSCRIPTION {} CONNECTION '{url}' PUBLICATION p", self.name));
+        self.subscriber
+            .run(&format!("CREATE SUBSCRIPTION {} CONNECTION '{url}' PUBLICATION p WITH ({options})", self.name));
         wait_for(&mut self.subscriber, 20, "SELECT string_agg(srsubstate::text, '') FROM pg_subscription_rel", "r");
     }
 
