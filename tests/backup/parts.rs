@@ -75,3 +75,44 @@ fn a_schema_and_the_extension_move_all_functions() {
     );
     assert_eq!(copy.value("INSERT INTO t VALUES (2) RETURNING v"), "again");
 }
+
+#[test]
+fn a_copy_for_tests_leaves_work_and_secrets_behind() {
+    let mut db = crate::house::furnished(crate::house::shared(), "backup_without");
+    crate::house::keep_secret(&mut db, "open sesame");
+    db.run("SELECT fn_pause('task'); SELECT fn_schedule('task', '@every 1s')");
+    db.run(r#"SELECT fn_enqueue('task', '{"n": 1}', dedupe_key => 'one'), fn_enqueue('task', '{"n": 2}', run_at => now() + interval '1 hour')"#);
+    let left = ["_job", "_deferred", "_dedupe", "_schedule", "_secret"]
+        .map(|table| format!("--exclude-table-data=alyx.{table}"));
+    let options: Vec<&str> = left.iter().map(String::as_str).chain(["--format=custom"]).collect();
+    let dump = Dump::of(&db, &options);
+    let mut copy = Db::empty(db.server().clone(), "backup_without_copy");
+    dump.restore(copy.server(), copy.name(), &[]);
+    assert_eq!(
+        copy.value("SELECT (SELECT count(*) FROM alyx.jobs), (SELECT count(*) FROM alyx.schedules), (SELECT count(*) FROM alyx.secrets)"),
+        "0|0|0"
+    );
+    copy.run("SELECT fn_resume('task')");
+    assert_ne!(copy.value("SELECT fn_enqueue('task', '{\"n\": 3}', dedupe_key => 'one')"), "NULL");
+    crate::house::wait_for(&mut copy, 10, "SELECT string_agg(n::text, ' ') FROM effects", "3");
+}
+
+#[test]
+fn who_dumps_it_must_be_able_to_read_all_of_it() {
+    let mut db = with_trigger("backup_reader");
+    let (reader, owner) = (db.role("reader"), db.role("owner"));
+    let name = db.name().to_owned();
+    db.run(&format!(
+        "GRANT pg_read_all_data TO {reader}; ALTER ROLE {reader} INHERIT; ALTER DATABASE {name} OWNER TO {owner}; ALTER TABLE t OWNER TO {owner}; ALTER TABLE other OWNER TO {owner}"
+    ));
+    let dump = |role: &str| {
+        let mut command = db.server().client_program("pg_dump", &name);
+        command.args(["--username", role]).output().expect("pg_dump runs")
+    };
+    let (refused, read) = (dump(&owner), dump(&reader));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("permission denied for") && said.contains(" _"), "{said}");
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    assert!(String::from_utf8_lossy(&read.stdout).contains("COPY alyx._module"));
+    db.run(&format!("ALTER DATABASE {name} OWNER TO postgres; REASSIGN OWNED BY {owner} TO postgres"));
+}
