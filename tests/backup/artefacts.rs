@@ -106,7 +106,7 @@ fn a_base_backup_takes_them_along_in_tar_files_too() {
     assert_eq!(list.lines().count().to_string(), count, "{list}");
     assert!(list.lines().all(|name| name.len() < 90), "{list}");
     db.leave();
-    let restored = Cluster::create("backup_tar_restored", &[], |_, data| {
+    let restored = Cluster::filled("backup_tar_restored", &[], |_, data| {
         shell(
             "mkdir -m 700 \"$2\"; tar -xf \"$1/base.tar\" -C \"$2\"; tar -xf \"$1/pg_wal.tar\" -C \"$2/pg_wal\"",
             &[&target, data],

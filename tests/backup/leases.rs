@@ -50,9 +50,7 @@ fn a_start_of_the_server_finds_them_at_once() {
     // Without the preload nothing runs while it is restored.
     dump.restore(cluster.server(), "heir", &[]);
     cluster.server().session("heir").run("UPDATE gate SET is_open = true");
-    cluster.stop("fast");
-    cluster.change_settings(&[&["shared_preload_libraries=alyx_functions"], &SETTINGS[..]].concat());
-    cluster.begin();
+    cluster.restarted_with(&SETTINGS);
     let mut copy = cluster.server().session("heir");
     wait_for(&mut copy, 15, "SELECT count(*) FROM effects", "5");
     assert_eq!(done(&mut copy, 100), "1 2 3 4 6");

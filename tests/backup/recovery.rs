@@ -49,7 +49,7 @@ impl Archived {
         let target = format!("'{target}'");
         let settings = ["recovery_target_action=promote", "wal_level=replica", &restore, &target];
         let settings = [&["shared_preload_libraries=alyx_functions"], &SETTINGS[..], &settings].concat();
-        let cluster = Cluster::create(label, &settings, |_, data| {
+        let cluster = Cluster::filled(label, &settings, |_, data| {
             shell("cp -a \"$1/base\" \"$2\"; touch \"$2/recovery.signal\"", &[&self.archive, data]);
         });
         wait_for(&mut cluster.server().session("postgres"), 20, "SELECT pg_is_in_recovery()", "f");
