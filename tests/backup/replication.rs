@@ -78,7 +78,9 @@ fn large_and_prepared_transactions_make_their_jobs_when_they_end() {
     let there = &mut pair.subscriber;
     let name = there.value("SELECT fn_attach('task', 't', ARRAY['insert'], mode => 'async')");
     there.run(&format!("ALTER TABLE t ENABLE REPLICA TRIGGER {name}"));
-    pair.subscribe_with("two_phase = on, streaming = on");
+    // From 16 on a large one has a worker of its own.
+    let is_new = there.value("SELECT current_setting('server_version_num')::int >= 160000") == "t";
+    pair.subscribe_with(if is_new { "two_phase = on, streaming = parallel" } else { "two_phase = on, streaming = on" });
     let gone = "BEGIN; INSERT INTO t SELECT i, repeat('x', 200) FROM generate_series(1, 2000) i; SAVEPOINT s; INSERT INTO t SELECT i, repeat('x', 200) FROM generate_series(2001, 3000) i; ROLLBACK TO s; PREPARE TRANSACTION";
     pair.publisher.run(&format!("{gone} 'kept'"));
     wait_for(&mut pair.subscriber, 20, "SELECT count(*) FROM pg_prepared_xacts", "1");
