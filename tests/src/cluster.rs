@@ -94,7 +94,11 @@ impl Cluster {
         })
     }
 
-    /// A cluster whose data folder `fill` makes.
+    /// A cluster whose data folder `fill` makes, given the folder of PostgreSQL's programs and the one to make.
+    pub fn filled(label: &str, settings: &[&str], fill: impl FnOnce(&Path, &Path)) -> Cluster {
+        Cluster::create(label, settings, Server::shared().bin, fill)
+    }
+
     fn create(label: &str, settings: &[&str], bin: PathBuf, fill: impl FnOnce(&Path, &Path)) -> Cluster {
         let folder = std::env::temp_dir().join(format!("alyx-{label}-{}", std::process::id()));
         must(run_as_server_user(Path::new("/bin/mkdir")).args(["-m", "755", "-p"]).arg(&folder));
