@@ -48,11 +48,14 @@ pub(super) fn reconcile(
 ) -> Result<(), PgError> {
     let function = crate::catalog::find(name)?;
     super::schedules::reconcile(function.id, manifest, crate::pg::current_role())?;
+    let mut firings = Vec::new();
     for (relation, trigger) in transaction.hook_triggers()? {
         // The table may have been dropped since, and its trigger with it.
         let rows = spi::query("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[Param::Text(Some(&relation))])?;
         if rows.first().and_then(|row| row.first()).is_some_and(Cell::is_true) {
+            let firing = firing_of(&relation, &trigger)?;
             spi::run(&format!("DROP TRIGGER IF EXISTS {} ON {relation}", quote_identifier(&trigger)), &[])?;
+            firings.extend(firing.map(|firing| (relation, trigger, firing)));
         }
     }
     let mut rows = Vec::new();
@@ -65,6 +68,10 @@ pub(super) fn reconcile(
                 let trigger = hook.name.clone().unwrap_or_else(|| trigger_name(name, at + 1));
                 let sql = create_trigger(&Wanted::of(hook), name, schema, &relation, &trigger);
                 spi::run_one(&sql).map_err(|error| in_place(taken(error, name, &hook.source)))?;
+                let before = firings.iter().find(|(table, name, _)| *table == relation && *name == trigger);
+                if let Some((.., firing)) = before {
+                    spi::run(&format!("ALTER TABLE {relation} {firing} {}", quote_identifier(&trigger)), &[])?;
+                }
                 ("database", Some(relation), Some(trigger))
             }
             Hook::Schedule(_) => ("schedule", None, None),
@@ -78,6 +85,20 @@ pub(super) fn reconcile(
         rows.push(HookRow { r#type, definition, relation, trigger });
     }
     transaction.set_hooks(&rows)
+}
+
+/// How a trigger was told to fire, by somebody who looks after replicas or has switched it off: what its successor of the
+/// same name on the same table keeps. `None` for the ordinary way.
+fn firing_of(relation: &str, trigger: &str) -> Result<Option<&'static str>, PgError> {
+    let sql = include_str!("../../sql/queries/find_firing.sql");
+    let rows = spi::query(sql, &[Param::Text(Some(relation)), Param::Text(Some(trigger))])?;
+    let firing = rows.into_iter().flatten().next().map(Cell::text).unwrap_or_default();
+    Ok(match firing.as_str() {
+        "A" => Some("ENABLE ALWAYS TRIGGER"),
+        "R" => Some("ENABLE REPLICA TRIGGER"),
+        "D" => Some("DISABLE TRIGGER"),
+        _ => None,
+    })
 }
 
 /// Refuses a webhook's path that another function has. Two that take it at once meet at the table's unique index.

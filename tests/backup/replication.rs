@@ -102,7 +102,6 @@ fn large_and_prepared_transactions_make_their_jobs_when_they_end() {
 }
 
 #[test]
-#[ignore = "a deploy makes the triggers of hooks anew, enabled as usual; a patch is proposed"]
 fn a_deploy_leaves_triggers_as_they_are_enabled() {
     let mut pair = Pair::new("backup_apply_deploy");
     let hook = "hooks:\n  - { type: database, source: public.t, action: insert, mode: async }\n";
