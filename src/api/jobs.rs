@@ -7,7 +7,7 @@ use super::{reply, required};
 use crate::catalog::{self, Transaction};
 use crate::error::Error;
 use crate::invoke;
-use crate::pg::{Call, PgError, Reply, Role, Scalar, TypeId, current_role, shmem};
+use crate::pg::{Call, PgError, Reply, Role, Scalar, TypeId, backend, current_role, shmem};
 use crate::queue::{self, Replay};
 use crate::record::InvocationId;
 
@@ -143,7 +143,7 @@ pub(super) fn pause(call: &mut Call<'_>) -> Result<Reply, PgError> {
 
 /// `_installed()`: at the end of CREATE EXTENSION and of every update.
 pub(super) fn installed(_call: &mut Call<'_>) -> Result<Reply, PgError> {
-    queue::poke_at_commit();
+    queue::poke_at_commit(backend::restores_dump());
     Ok(Reply::NULL)
 }
 

@@ -92,6 +92,13 @@ pub fn free_space(path: &Path) -> Option<(u64, bool)> {
     Some((found.f_bavail.saturating_mul(found.f_frsize), found.f_flag & libc::ST_RDONLY == 0))
 }
 
+/// Whether this session restores a dump: each begins with `SET row_security = off`, which hardly anybody else does, and
+/// which CREATE EXTENSION leaves alone, unlike check_function_bodies.
+pub fn restores_dump() -> bool {
+    // SAFETY: a setting of this backend.
+    unsafe { !pg_sys::row_security }
+}
+
 /// Whether function bodies should be checked when they are created: off while a dump is restored.
 pub fn checks_function_bodies() -> bool {
     // SAFETY: a setting of this backend.

@@ -33,7 +33,8 @@ const HOLDERS: usize = 4;
 const WAS_MANAGED: usize = 5;
 const STARVING: usize = 6;
 const FAREWELL: usize = 7;
-const FIRST_NEWS: usize = 8;
+const RESTORER: usize = 8;
+const FIRST_NEWS: usize = 9;
 const STRIDE: usize = FIRST_NEWS + 2 * NEWS;
 
 /// Jobs are ready, of functions named in the news.
@@ -184,6 +185,7 @@ impl Database {
             news.store(0, Ordering::Relaxed);
         }
         self.word(WAS_MANAGED).store(0, Ordering::Relaxed);
+        self.word(RESTORER).store(0, Ordering::Relaxed);
         if self.word(HOLDERS).load(Ordering::Acquire) == 0 {
             self.word(DATABASE).store(0, Ordering::Release);
         }
@@ -230,6 +232,16 @@ impl Database {
     /// crash. Says yes from now on.
     pub fn was_managed(self) -> bool {
         self.word(WAS_MANAGED).swap(1, Ordering::AcqRel) != 0
+    }
+
+    /// Says which session has created the extension as a dump does: its jobs come before what they need.
+    pub fn restored_by(self, pid: u32) {
+        self.word(RESTORER).store(u64::from(pid), Ordering::Release);
+    }
+
+    /// Process of that session, which may have ended since; 0 for none.
+    pub fn restorer(self) -> u32 {
+        u32::try_from(self.word(RESTORER).load(Ordering::Acquire)).unwrap_or(0)
     }
 
     /// Whether our processes must leave it.

@@ -69,6 +69,14 @@ pub fn settle_in(may_be_copy: bool) -> Result<Option<CopyOf>, PgError> {
     })
 }
 
+/// Whether a dump is being restored here: `restorer` is the session that created the extension, when a dump did. Its jobs
+/// come before the rows, indexes and grants that they need.
+pub fn is_being_restored(restorer: u32) -> Result<bool, PgError> {
+    let restorer = [Param::Big(i64::from(restorer))];
+    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/is_being_restored.sql"), &restorer))?;
+    Ok(rows.iter().flatten().any(Cell::is_true))
+}
+
 /// Of what this is a copy, if it is one.
 pub fn is_copy() -> Result<Option<CopyOf>, PgError> {
     as_owner(|| {

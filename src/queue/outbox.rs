@@ -40,6 +40,7 @@ struct News {
     ready: BTreeMap<i64, i64>,
     timed: bool,
     installed: bool,
+    restored: bool,
 }
 
 thread_local! {
@@ -202,10 +203,14 @@ pub fn announce_time() {
     NEWS.with_borrow_mut(|news| news.timed = true);
 }
 
-/// Asks the launcher, once this transaction is committed, to see whether this database needs a manager.
-pub fn poke_at_commit() {
+/// Asks the launcher, once this transaction is committed, to see whether this database needs a manager. `restored`: the
+/// extension was created by a dump, whose session is still at work.
+pub fn poke_at_commit(restored: bool) {
     install();
-    NEWS.with_borrow_mut(|news| news.installed = true);
+    NEWS.with_borrow_mut(|news| {
+        news.installed = true;
+        news.restored |= restored;
+    });
 }
 
 /// Says that this transaction made a job of the function ready again.
@@ -239,6 +244,9 @@ fn end(end: End) {
 fn tell() {
     let news = NEWS.take();
     if news.installed {
+        if let Some(database) = Database::claim(shmem::database_id()).filter(|_| news.restored) {
+            database.restored_by(shmem::process_id());
+        }
         poke(shmem::database_id());
     }
     if (news.timed || !news.ready.is_empty())

@@ -82,13 +82,18 @@ fn run(argument: u64) -> Result<(), PgError> {
     if settle_in(board)? { Manager::begin(database, board)?.work() } else { Ok(()) }
 }
 
-/// Waits while this is a copy of where the jobs run, doing only what has to be done for records; `false` when it must end.
+/// Waits while a dump is being restored, or while this is a copy of where the jobs run, doing only what has to be done for
+/// records; `false` when it must end.
 fn settle_in(board: Database) -> Result<bool, PgError> {
     let mut upkeep = Upkeep::begin();
     let mut told = None;
     while !background::must_end() && !board.is_held() {
         board.answer();
-        match transaction(|| queue::settle_in(settings::run_copies())) {
+        let settle = || match queue::is_being_restored(board.restorer())? {
+            true => Ok(None),
+            false => queue::settle_in(settings::run_copies()).map(Some),
+        };
+        match transaction(settle).map(Option::flatten) {
             Ok(Some(None)) => return Ok(true),
             Ok(Some(copy)) if copy != told => {
                 told = copy;
@@ -255,6 +260,11 @@ impl Manager {
     /// The slow poll: what nobody told of (a prepared transaction that was committed, a wake-up that was lost).
     fn look_around(&mut self) -> Result<(), PgError> {
         let began = Instant::now();
+        // What a dump brings is found here and nowhere else; it waits until all of it has come.
+        if transaction(|| queue::is_being_restored(0))? == Some(true) {
+            self.last_poll = began;
+            return Ok(());
+        }
         self.dispatch.tidy();
         if self.strays_at <= began {
             let recovered = transaction(|| queue::recover(self.has_crashed_jobs, self.first_lease))?;

@@ -40,7 +40,6 @@ fn by_psql(dump: &Dump, copy: &Db, options: &[&str]) {
 }
 
 #[test]
-#[ignore = "jobs begin while the dump is being restored, and die of grants that have not come yet; a patch is proposed"]
 fn jobs_wait_until_psql_has_restored_them() {
     let source = with_jobs("restoring_psql");
     let dump = Dump::of(&source, &[]);
@@ -50,7 +49,6 @@ fn jobs_wait_until_psql_has_restored_them() {
 }
 
 #[test]
-#[ignore = "jobs begin while the dump is being restored; a patch is proposed"]
 fn jobs_wait_until_pg_restore_has_restored_them() {
     let source = with_jobs("restoring_archive");
     let dump = Dump::of(&source, &["--format=custom"]);
@@ -63,7 +61,6 @@ fn jobs_wait_until_pg_restore_has_restored_them() {
 }
 
 #[test]
-#[ignore = "jobs begin while the dump is being restored; a patch is proposed"]
 fn jobs_wait_until_the_data_has_come() {
     let source = with_jobs("restoring_data");
     let dump = Dump::of(&source, &["--format=custom"]);
