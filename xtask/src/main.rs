@@ -13,6 +13,7 @@ mod demo;
 mod docs;
 mod error;
 mod extension;
+mod failover;
 mod fuzz;
 mod guests;
 mod headers;
@@ -87,6 +88,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--minutes N]",
         summary: "let good and hostile clients at a server for minutes, and look at what they leave",
         run: soak::run,
+    },
+    Subcommand {
+        name: "failover",
+        arguments: "[--losses LIST]",
+        summary: "lose the primary of a Patroni cluster under load, again and again, and look at what was lost with it",
+        run: failover::run,
     },
     Subcommand {
         name: "docs",
