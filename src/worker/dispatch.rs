@@ -231,8 +231,12 @@ impl Dispatch {
     }
 
     fn line_up(&mut self, job: Claimed) {
-        self.suspects_in_flight += usize::from(job.crashes > 0);
-        self.lanes.add(job);
+        if job.crashes > 0 {
+            self.suspects_in_flight += 1;
+            self.lanes.add_first(job);
+        } else {
+            self.lanes.add(job);
+        }
     }
 
     /// Hands out what was claimed.

@@ -58,6 +58,11 @@ impl Lanes {
         self.lanes.entry(job.runs_as).or_default().push_back(job);
     }
 
+    /// The same of one that must run alone: before those that wait, which may be many. The next of its kind waits for it.
+    pub(super) fn add_first(&mut self, job: Claimed) {
+        self.lanes.entry(job.runs_as).or_default().push_front(job);
+    }
+
     /// Takes in what workers have done; gives back what those that have ended left, in transactions of its own.
     pub(super) fn reap(&mut self, reaped: &mut Reaped) -> Result<(), PgError> {
         for worker in &mut self.crew {
@@ -143,6 +148,8 @@ impl Lanes {
         let mates = self.mates(role);
         let Some(lane) = self.lanes.get_mut(&role) else { return };
         let mut given = Vec::new();
+        // A suspect that waits for a worker to have nothing in hand, and the one that is given nothing until then.
+        let (mut suspect, mut spared) = (None, None);
         while let Some(job) = lane.front() {
             // Few jobs are spread over all workers before one gets a second.
             let share = u64::try_from(lane.len().div_ceil(mates.max(1))).unwrap_or(u64::MAX);
@@ -154,13 +161,26 @@ impl Lanes {
                 .enumerate()
                 .filter(|(_, worker)| worker.role == role && worker.room(batch) > 0 && !worker.has_suspect())
                 .filter(|(_, worker)| !is_suspect || worker.in_hand() == 0)
+                .filter(|(number, _)| spared != Some(*number))
                 .min_by_key(|(_, worker)| worker.in_hand());
-            let Some((number, worker)) = best else { break };
+            let Some((number, worker)) = best else {
+                if !is_suspect || suspect.is_some() {
+                    break;
+                }
+                let mates = self.crew.iter().enumerate().filter(|(_, worker)| worker.role == role);
+                let mates = mates.filter(|(_, worker)| !worker.is_retired() && !worker.has_suspect());
+                spared = mates.min_by_key(|(_, worker)| worker.in_hand()).map(|(number, _)| number);
+                suspect = lane.pop_front();
+                continue;
+            };
             worker.give(job.clone());
             lane.pop_front();
             if !given.contains(&number) {
                 given.push(number);
             }
+        }
+        if let Some(job) = suspect {
+            lane.push_front(job);
         }
         given.iter().filter_map(|number| self.crew.get(*number)).for_each(Worker::wake);
     }

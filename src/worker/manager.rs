@@ -94,7 +94,11 @@ fn settle_in(board: Database) -> Result<bool, PgError> {
             false => queue::settle_in(settings::run_copies()).map(Some),
         };
         match transaction(settle).map(Option::flatten) {
-            Ok(Some(None)) => return Ok(true),
+            Ok(Some(None)) => {
+                // The number may be another session's one day.
+                board.restored_by(0);
+                return Ok(true);
+            }
             Ok(Some(copy)) if copy != told => {
                 told = copy;
                 let what = copy.map_or("", queue::CopyOf::as_str);

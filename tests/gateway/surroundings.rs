@@ -109,6 +109,33 @@ fn reads_go_to_a_replica_and_everything_to_whoever_is_the_primary() {
     house.cluster().begin();
 }
 
+#[test]
+fn a_server_that_says_nothing_keeps_nobody_from_the_next() {
+    let mut house = House::new("gw_silent");
+    house.answers("RETURN '1';");
+    // The system takes its connections, and nobody reads what they say.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let several = format!(
+        "host=127.0.0.1,{} port={},{} user={} dbname={} target_session_attrs=read-write",
+        house.server().host.display(),
+        silent.local_addr().unwrap().port(),
+        house.server().port,
+        house.authenticator,
+        house.name()
+    );
+    let gateway = Gateway::start(&several, &["--jwt-secret", SECRET, "--connection-lifetime", "1s"]);
+    let (token, began) = (house.token(), std::time::Instant::now());
+    let post = || gateway.post("/functions/v1/answer").token(&token).send().is(200);
+    post();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    // A connection of that age is replaced by a new one.
+    let pids = format!("SELECT pid FROM pg_stat_activity WHERE usename = '{}'", house.authenticator);
+    let first = house.value(&pids);
+    std::thread::sleep(Duration::from_millis(1100));
+    post();
+    wait_until("there is another", || house.rows(&pids).iter().all(|pid| *pid != first));
+}
+
 struct Bouncer(Child);
 
 impl Drop for Bouncer {

@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod error;
 mod extension;
+mod failover;
 mod fuzz;
 mod guests;
 mod headers;
@@ -96,6 +97,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--pg N]… [--no-build] [--try]",
         summary: "make what a release publishes, in target/packages; --try installs it into an empty Debian",
         run: package::run,
+    },
+    Subcommand {
+        name: "failover",
+        arguments: "[--losses LIST]",
+        summary: "lose the primary of a Patroni cluster under load, again and again, and look at what was lost with it",
+        run: failover::run,
     },
     Subcommand {
         name: "docs",

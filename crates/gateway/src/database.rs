@@ -3,20 +3,34 @@
 //! Statements are never prepared by name and settings of a session never depended on, so that PgBouncer may stand between,
 //! in transaction mode.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Metrics, Object, Pool, RecyclingMethod, Runtime,
+};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::admission::{Place, Queue};
+use crate::connect::Servers;
 use crate::options::Settings;
 use crate::problem::{Problem, Result, chain};
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a server's machine may leave what was sent to it unconfirmed before its connection is given up: the system's
+/// own limit is a quarter of an hour.
+const UNHEARD: Duration = Duration::from_secs(15);
+/// After so much silence the machine is asked whether it is there, where the address says nothing of it.
+const IDLE: Duration = Duration::from_secs(10);
+/// What the driver has when the address says nothing.
+const DRIVERS_IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+/// A connection that nobody has used for so long is asked first whether its server is there.
+const UNUSED: Duration = Duration::from_secs(1);
+/// How long that one may take.
+const SILENCE: Duration = Duration::from_secs(1);
 /// How long a statement that was cancelled may go on before its connection is given up.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -45,12 +59,25 @@ impl Database {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
         }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(UNHEARD);
+        }
+        // A statement that runs is silence, too; only the machine can say that it is still there.
+        if config.get_keepalives_idle() == DRIVERS_IDLE {
+            config.keepalives_idle(IDLE);
+        }
         if config.get_application_name().is_none() {
             config.application_name("alyx serve");
         }
         let way = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, tls.clone(), way);
+        let servers = Servers::of(&config, tls.clone());
+        let manager = Manager::from_connect(config, servers, way);
+        let trust = Arc::new(Trust { lifetime: settings.connection_lifetime, lost_at: Mutex::new(None) });
         let pool = Pool::builder(manager)
+            .pre_recycle(Hook::async_fn(move |client, metrics| {
+                let (trust, metrics) = (Arc::clone(&trust), *metrics);
+                Box::pin(async move { trust.look_at(client, &metrics).await })
+            }))
             .max_size(settings.pool_size)
             .create_timeout(Some(CONNECT))
             .wait_timeout(Some(CONNECT))
@@ -79,6 +106,39 @@ impl Database {
     /// Closes what is idle.
     pub(crate) fn close(&self) {
         self.pool.close();
+    }
+}
+
+/// Which of the connections that nobody uses may be used again.
+struct Trust {
+    /// Who was a replica when an old one was made may be the primary by now.
+    lifetime: Duration,
+    /// When a server last said nothing.
+    lost_at: Mutex<Option<Instant>>,
+}
+
+impl Trust {
+    async fn look_at(&self, client: &mut ClientWrapper, metrics: &Metrics) -> Result<(), HookError> {
+        if metrics.age() >= self.lifetime {
+            return Err(HookError::message("it has lived for long enough"));
+        }
+        // The others of a machine that is gone need not all be waited for.
+        let lost_at = self.lost_at.lock().map_or(None, |lost_at| *lost_at);
+        if lost_at.is_some_and(|lost_at| metrics.created < lost_at) {
+            return Err(HookError::message("it is as old as one whose server said nothing"));
+        }
+        if metrics.last_used() < UNUSED {
+            return Ok(());
+        }
+        match tokio::time::timeout(SILENCE, client.batch_execute("")).await {
+            Ok(answer) => answer.map_err(HookError::Backend),
+            Err(_) => {
+                if let Ok(mut lost_at) = self.lost_at.lock() {
+                    *lost_at = Some(Instant::now());
+                }
+                Err(HookError::message("its server says nothing"))
+            }
+        }
     }
 }
 

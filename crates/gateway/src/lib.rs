@@ -18,13 +18,14 @@
 //! | `admission` | who may wait, and for how long; bytes of bodies in memory |
 //! | `token/` | JSON Web Tokens |
 //! | `caller`, `message` | who asks, and what they sent, as the database is told |
-//! | `database` | pools, leases of connections, cancelling |
+//! | `database`, `connect` | pools, leases of connections, cancelling; which of several servers |
 //! | `problem`, `status` | what went wrong, as a reply; SQLSTATE → status |
 //! | `routes/` | functions, webhooks, deploy, admin, events, openapi, operations, page |
 //! | `metrics`, `telemetry` | figures, logs and traces |
 
 mod admission;
 mod caller;
+mod connect;
 mod database;
 mod gateway;
 mod message;

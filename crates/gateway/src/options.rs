@@ -91,6 +91,9 @@ options! {
     /// How long one may wait; then it is refused with 503 [default: 10s]
     #[arg(long, env = "ALYX_WAIT_TIMEOUT", value_name = "DURATION", help_heading = "Limits")]
     wait_timeout: Span,
+    /// Age at which a connection is replaced by a new one: to whoever is a replica, or the primary, by then [default: 10m]
+    #[arg(long, env = "ALYX_CONNECTION_LIFETIME", value_name = "DURATION", help_heading = "Limits")]
+    connection_lifetime: Span,
     /// Requests that one client may have at a time; more are refused with 429 [default: no limit]
     #[arg(long, env = "ALYX_MAX_PER_CLIENT", value_name = "COUNT", help_heading = "Limits")]
     max_per_client: usize,
@@ -152,6 +155,7 @@ pub struct Settings {
     pub(crate) pool_size: usize,
     pub(crate) max_waiting: usize,
     pub(crate) wait_timeout: Duration,
+    pub(crate) connection_lifetime: Duration,
     pub(crate) max_per_client: Option<usize>,
     pub(crate) request_timeout: Duration,
     pub(crate) max_body: usize,
@@ -216,6 +220,7 @@ impl Options {
             pool_size: at_least_one("pool-size", self.pool_size.unwrap_or(10))?,
             max_waiting: self.max_waiting.unwrap_or(2000),
             wait_timeout: span(self.wait_timeout, 10),
+            connection_lifetime: span(self.connection_lifetime, 600),
             max_per_client: self.max_per_client.map(|count| at_least_one("max-per-client", count)).transpose()?,
             request_timeout: span(self.request_timeout, 60),
             max_body: self.max_body.map_or(8 << 20, |size| size.0),
