@@ -19,12 +19,18 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
                count(*) FILTER (WHERE a.backend_type LIKE 'alyx %' OR a.backend_type LIKE 'parallel %' OR a.backend_type LIKE 'logical %') AS slots
         FROM pg_stat_activity a
     ), jobs AS MATERIALIZED (
-        SELECT (SELECT count(*) FROM alyx._job j WHERE j.lease IS NULL) AS ready,
-               (SELECT count(*) FROM alyx._job j WHERE j.lease IS NOT NULL) AS running,
-               (SELECT count(*) FROM alyx._deferred) AS deferred,
-               (SELECT count(*) FROM alyx._dead) AS dead,
-               (SELECT now() - min(greatest(j.run_at, j.enqueued_at)) FROM alyx._job j JOIN alyx._function f ON f.id = j.function_id
-                WHERE j.lease IS NULL AND NOT f.paused) AS waiting
+        -- At most 100 001 of each are counted: it must not take long when there are millions. Those that are held back on
+        -- purpose (by their function's rate limit, or an ordering key whose first one is tried again later) are no sign.
+        SELECT (SELECT count(*) FROM (SELECT FROM alyx._job j WHERE j.lease IS NULL LIMIT 100001) x) AS ready,
+               (SELECT count(*) FROM (SELECT FROM alyx._job j WHERE j.lease IS NOT NULL LIMIT 100001) x) AS running,
+               (SELECT count(*) FROM (SELECT FROM alyx._deferred LIMIT 100001) x) AS deferred,
+               (SELECT count(*) FROM (SELECT FROM alyx._dead LIMIT 100001) x) AS dead,
+               (SELECT now() - min(greatest(o.run_at, o.enqueued_at))
+                FROM alyx._function f
+                JOIN alyx._version v ON v.function = f.name AND v.version = f.version AND coalesce(v.manifest, '') !~ 'rate_limit',
+                LATERAL (SELECT j.run_at, j.enqueued_at FROM alyx._job j
+                         WHERE j.function_id = f.id AND j.ordering_key IS NULL AND j.lease IS NULL ORDER BY j.rank, j.id LIMIT 1) o
+                WHERE NOT f.paused) AS waiting
     ), findings(position, item, state, detail, hint) AS (
         SELECT 1, 'version',
                CASE WHEN installed = s ->> 'library' THEN 'ok' ELSE 'warning' END,
@@ -57,13 +63,14 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
         FROM here, processes WHERE preloaded
     UNION ALL
         SELECT 5, 'enabled',
-               CASE WHEN current_setting('alyx_functions.enabled')::boolean AND s ->> 'copy' IS NULL THEN 'ok' ELSE 'warning' END,
+               CASE WHEN current_setting('alyx_functions.enabled')::boolean AND s ->> 'waiting' IS NULL THEN 'ok' ELSE 'warning' END,
                CASE WHEN NOT current_setting('alyx_functions.enabled')::boolean THEN 'jobs and schedules wait: alyx_functions.enabled is off'
-                    WHEN s ->> 'copy' IS NOT NULL AND NOT current_setting('alyx_functions.run_copies')::boolean
-                    THEN format('jobs and schedules wait, because %s', s ->> 'copy')
+                    WHEN s ->> 'waiting' IS NOT NULL
+                    THEN format('jobs and schedules wait, because %s', s ->> 'waiting')
                     ELSE 'jobs and schedules run' END,
                CASE WHEN NOT current_setting('alyx_functions.enabled')::boolean THEN 'Set alyx_functions.enabled = on in postgresql.conf and reload.'
-                    WHEN s ->> 'copy' IS NOT NULL THEN 'Call fn_adopt_copy() if they are to run here and no longer where they were copied from.' END
+                    WHEN s ->> 'waiting' LIKE 'a dump %' THEN 'They begin when the session that restores it has ended.'
+                    WHEN s ->> 'waiting' IS NOT NULL THEN 'Call fn_adopt_copy() if they are to run here and no longer where they were copied from.' END
         FROM here WHERE preloaded AND NOT is_standby
     UNION ALL
         SELECT 6, 'cache folder',
@@ -144,7 +151,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
                      (SELECT count(*) FROM alyx._version), pg_total_relation_size('alyx._module')) x(functions, paused, versions, bytes)
     UNION ALL
         SELECT 14, 'jobs',
-               CASE WHEN waiting > interval '1 minute' AND running = 0 AND current_setting('alyx_functions.enabled')::boolean AND s ->> 'copy' IS NULL THEN 'problem'
+               CASE WHEN waiting > interval '1 minute' AND running = 0 AND current_setting('alyx_functions.enabled')::boolean AND s ->> 'waiting' IS NULL THEN 'problem'
                     WHEN dead > 0 OR waiting > interval '1 minute' THEN 'warning' ELSE 'ok' END,
                format('%s ready, %s running, %s later, %s dead; the oldest ready one has waited %s s', ready, running, deferred, dead,
                       coalesce(round(extract(epoch FROM waiting), 1), 0)),
@@ -155,7 +162,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
         FROM here, jobs WHERE preloaded AND NOT is_standby
     UNION ALL
         SELECT 15, 'schedules',
-               CASE WHEN late > 0 THEN 'problem' WHEN failing > 0 THEN 'warning' ELSE 'ok' END,
+               CASE WHEN late > 0 AND current_setting('alyx_functions.enabled')::boolean AND s ->> 'waiting' IS NULL THEN 'problem' WHEN failing > 0 THEN 'warning' ELSE 'ok' END,
                format('%s, of which %s are overdue by more than a minute and %s could not fire the last time', schedules, late, failing),
                CASE WHEN late > 0 THEN 'The manager does not fire them: see the items above, and the server log.'
                     WHEN failing > 0 THEN 'alyx.schedules has the error.' END

@@ -149,8 +149,8 @@ pub(super) fn installed(_call: &mut Call<'_>) -> Result<Reply, PgError> {
 
 /// `_adopt_copy()` → whether this was a copy, whose jobs and schedules run here from now on. Who may is said by EXECUTE.
 pub(super) fn adopt_copy(_call: &mut Call<'_>) -> Result<Reply, PgError> {
-    let found = queue::is_copy()?;
-    queue::settle_in(true)?;
+    let found = queue::waiting()?;
+    queue::settle_in(true, 0)?;
     queue::announce_time();
     Ok(Reply::boolean(found.is_some()))
 }

@@ -76,6 +76,11 @@ pub fn cache_holdings() -> Result<Holdings, String> {
     alyx_runtime::holdings(&cache_folder())
 }
 
+/// Keeps the folder below its size. Once a minute at most, whoever asks.
+pub fn sweep_cache() {
+    alyx_runtime::keep_below(&cache_folder(), settings::cache_bytes());
+}
+
 /// Checks module bytes against what this host lends and what the manifest maps.
 pub fn check_module(wasm: &[u8], manifest: &Manifest) -> Result<CheckedModule, PgError> {
     let host_functions: BTreeSet<String> = manifest.host_functions.keys().cloned().collect();

@@ -18,7 +18,7 @@ mod target;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use engine::{cache_folder, cache_holdings, check_module, define, name_of_source, prepare_artefact};
+pub use engine::{cache_folder, cache_holdings, check_module, define, name_of_source, prepare_artefact, sweep_cache};
 pub use enqueue::{Order, enqueue, enqueue_delivery, enqueue_event};
 pub use event::Event;
 pub use job::job;

@@ -184,12 +184,13 @@ impl Target {
             .into());
         };
         let target = Self::prepare(Rc::clone(function), export)?;
-        ENTRY_POINTS.with(|cache| {
+        // Dropped outside of the borrow: dropping instances may take long.
+        let displaced = ENTRY_POINTS.with(|cache| {
             let mut cache = cache.borrow_mut();
-            if cache.0 == generation && generation == inval::functions() {
-                cache.1.put(key, Rc::clone(&target));
-            }
+            let is_current = cache.0 == generation && generation == inval::functions();
+            is_current.then(|| cache.1.push(key, Rc::clone(&target))).flatten()
         });
+        drop(displaced);
         Ok(target)
     }
 

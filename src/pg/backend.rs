@@ -89,7 +89,8 @@ pub fn free_space(path: &Path) -> Option<(u64, bool)> {
         let mut found: libc::statvfs = std::mem::zeroed();
         (libc::statvfs(path.as_ptr(), &mut found) == 0).then_some(found)?
     };
-    Some((found.f_bavail.saturating_mul(found.f_frsize), found.f_flag & libc::ST_RDONLY == 0))
+    let bytes = found.f_bavail.saturating_mul(found.f_frsize).min(i64::MAX.unsigned_abs());
+    Some((bytes, found.f_flag & libc::ST_RDONLY == 0))
 }
 
 /// Whether this session restores a dump: each begins with `SET row_security = off`, which hardly anybody else does, and
@@ -125,6 +126,15 @@ pub enum Level {
 
 /// Sends one line to the server log and to the client, as each has asked for. Never with guest frames on the stack.
 pub fn report(level: Level, message: &str) -> Result<(), PgError> {
+    report_as(level, message, None)
+}
+
+/// The same of a failure that the process goes on after, under the SQLSTATE of the error.
+pub fn report_failure(level: Level, what: &str, error: &PgError) -> Result<(), PgError> {
+    report_as(level, &format!("{what}: {}", error.message), Some(error.sqlstate))
+}
+
+fn report_as(level: Level, message: &str, sqlstate: Option<SqlState>) -> Result<(), PgError> {
     #[allow(clippy::cast_possible_wrap, reason = "small constants")]
     let level = match level {
         Level::Debug => pg_sys::DEBUG1 as c_int,
@@ -138,6 +148,9 @@ pub fn report(level: Level, message: &str) -> Result<(), PgError> {
     unsafe {
         catch(|| {
             if raw::errstart(level, std::ptr::null()) {
+                if let Some(sqlstate) = sqlstate {
+                    raw::errcode(sqlstate.0);
+                }
                 raw::errmsg_internal(c"%s".as_ptr(), text.as_ptr());
                 raw::errfinish(HERE, 0, HERE);
             }

@@ -9,7 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pgrx::pg_sys;
 
+use super::backend::{Level, report_failure};
 use super::catch::catch;
+use super::error::SqlState;
 use super::wait_event::WaitEvent;
 use super::{PgError, Role, raw, version};
 
@@ -44,11 +46,11 @@ pub fn main(argument: u64, body: Body) {
     }
     let problem = match catch_unwind(AssertUnwindSafe(|| body(argument))) {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.message.clone()),
-        Err(_) => Some("internal error".to_owned()),
+        Ok(Err(error)) => Some(error),
+        Err(_) => Some(PgError::new(SqlState::new(b"XX000"), "internal error")),
     };
-    if let Some(message) = &problem {
-        let _ = super::backend::report(super::backend::Level::Warning, &format!("alyx_functions: {message}"));
+    if let Some(error) = &problem {
+        let _ = report_failure(Level::Warning, "alyx_functions", error);
     }
     // SAFETY: nothing that this process owns needs dropping.
     unsafe { raw::proc_exit(c_int::from(problem.is_some())) };

@@ -14,7 +14,7 @@ use crate::error::Error;
 
 /// An SQLSTATE in Postgres' packed form: five characters, six bits each.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SqlState(i32);
+pub struct SqlState(pub(super) i32);
 
 impl SqlState {
     /// Packs a five-character code. Characters outside `0-9A-Z` give a code no one raises, never a panic.

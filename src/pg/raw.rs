@@ -15,6 +15,7 @@ unsafe extern "C-unwind" {
     pub(super) fn ReThrowError(data: *mut ErrorData);
     pub(super) fn ThrowErrorData(data: *mut ErrorData);
     pub(super) fn errstart(level: c_int, domain: *const c_char) -> bool;
+    pub(super) fn errcode(code: c_int) -> c_int;
     pub(super) fn errmsg_internal(format: *const c_char, ...) -> c_int;
     pub(super) fn errcontext_msg(format: *const c_char, ...) -> c_int;
     pub(super) fn set_errcontext_domain(domain: *const c_char) -> c_int;
@@ -194,6 +195,8 @@ unsafe extern "C-unwind" {
     // waitevent.c
     #[cfg(any(feature = "pg17", feature = "pg18"))]
     pub(super) fn WaitEventExtensionNew(name: *const c_char) -> u32;
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    pub(super) fn LWLockReleaseAll();
     // xlog.c, syncrep.c
     pub(super) fn XLogFlush(position: u64);
     pub(super) fn SyncRepWaitForLSN(position: u64, commit: bool);

@@ -27,7 +27,13 @@ pub fn apply_settings_of(role: Role) -> Result<(), PgError> {
 /// Takes away what a database's or a role's settings could do to the rows that we keep there: ours are ordinary
 /// transactions, whatever the defaults for users are. Until RESET, which goes back to the same.
 pub fn settle_defaults() -> Result<(), PgError> {
-    let ours = [("default_transaction_isolation", "read committed"), ("default_transaction_read_only", "off")];
+    let ours = [
+        ("default_transaction_isolation", "read committed"),
+        ("default_transaction_read_only", "off"),
+        // It ends the process, not the statement; a job's transaction has a limit of its own.
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        ("transaction_timeout", "0"),
+    ];
     ours.iter().try_for_each(|(name, value)| super::role::set_for_process(name, value))
 }
 

@@ -51,7 +51,11 @@ impl WaitEvent {
         };
         // SAFETY: the name is copied. It fails where a server has given out all of its 128 names: the wait is then an unnamed one.
         let number = unsafe { super::catch::catch(|| super::raw::WaitEventExtensionNew(name.as_ptr())) };
-        number.unwrap_or(pg_sys::PG_WAIT_EXTENSION)
+        number.unwrap_or_else(|_| {
+            // SAFETY: it failed with the lock of the names held, and nothing of ours holds another one where it waits.
+            unsafe { super::raw::LWLockReleaseAll() };
+            pg_sys::PG_WAIT_EXTENSION
+        })
     }
 
     #[cfg(not(any(feature = "pg17", feature = "pg18")))]

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::flow::Flow;
 use super::lanes::{Lanes, Reaped};
 use crate::catalog::{self, Function};
-use crate::pg::backend::{Level, report};
+use crate::pg::backend::{Level, report_failure};
 use crate::pg::{PgError, clock, subtransaction};
 use crate::queue::{self, Bell, Claimed, OrderedClaim};
 
@@ -172,7 +172,7 @@ impl Dispatch {
                 return Ok(claim);
             }
             Err(error) => {
-                report(Level::Warning, &format!("jobs of function {id} cannot be started: {}", error.message))?;
+                report_failure(Level::Warning, &format!("jobs of function {id} cannot be started"), &error)?;
                 return Ok(claim);
             }
         };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::crew::stop_leftovers;
 use super::dispatch::Dispatch;
 use super::upkeep::Upkeep;
-use crate::pg::backend::{Level, report};
+use crate::pg::backend::{Level, report, report_failure};
 use crate::pg::background::{self, wait};
 use crate::pg::wait_event::WaitEvent;
 use crate::pg::{PgError, SqlState, clock, inval, session, shmem, transaction};
@@ -82,46 +82,54 @@ fn run(argument: u64) -> Result<(), PgError> {
     if settle_in(board)? { Manager::begin(database, board)?.work() } else { Ok(()) }
 }
 
-/// Waits while a dump is being restored, or while this is a copy of where the jobs run, doing only what has to be done for
-/// records; `false` when it must end.
+/// Waits while this is not where the jobs run, doing only what has to be done for records; `false` when it must end.
 fn settle_in(board: Database) -> Result<bool, PgError> {
     let mut upkeep = Upkeep::begin();
-    let mut told = None;
+    let (mut told, mut asked, mut silence) = (None, None::<Instant>, Duration::ZERO);
     while !background::must_end() && !board.is_held() {
-        board.answer();
-        let settle = || match queue::is_being_restored(board.restorer())? {
-            true => Ok(None),
-            false => queue::settle_in(settings::run_copies()).map(Some),
-        };
-        match transaction(settle).map(Option::flatten) {
-            Ok(Some(None)) => {
-                // The number may be another session's one day.
-                board.restored_by(0);
-                return Ok(true);
+        let poll = Duration::from_millis(settings::poll_interval_ms()).max(silence);
+        if board.answer().timed || asked.is_none_or(|at| at.elapsed() >= poll) {
+            asked = Some(Instant::now());
+            match transaction(|| queue::settle_in(settings::run_copies(), board.restorer())) {
+                Ok(Some(None)) => {
+                    // The number may be another session's one day.
+                    board.restored_by(0);
+                    return Ok(true);
+                }
+                Ok(Some(waiting)) if waiting != told => {
+                    told = waiting;
+                    tell(waiting)?;
+                }
+                Ok(_) => {}
+                Err(_) if !is_installed() => {
+                    board.forget();
+                    return Ok(false);
+                }
+                // A database whose extension has not been updated yet.
+                Err(error) if error.sqlstate == UNDEFINED_TABLE => return Ok(true),
+                Err(error) => {
+                    silence = (2 * silence).clamp(FIRST_SILENCE, LONGEST_SILENCE);
+                    report_failure(Level::Warning, "alyx_functions: manager waits after", &error)?;
+                }
             }
-            Ok(Some(copy)) if copy != told => {
-                told = copy;
-                let what = copy.map_or("", queue::CopyOf::as_str);
-                report(
-                    Level::Warning,
-                    &format!(
-                        "alyx_functions: jobs and schedules wait, because {what}; call fn_adopt_copy() if they are to run here"
-                    ),
-                )?;
-            }
-            Ok(_) => {}
-            Err(_) if !is_installed() => {
-                board.forget();
-                return Ok(false);
-            }
-            // A database whose extension has not been updated yet.
-            Err(error) if error.sqlstate == UNDEFINED_TABLE => return Ok(true),
-            Err(error) => report(Level::Warning, &format!("alyx_functions: manager waits after: {}", error.message))?,
         }
         upkeep.run()?;
         wait(settings::poll_interval_ms().min(upkeep.sleep_ms().max(PAUSE_MS)))?;
     }
+    upkeep.end()?;
+    board.say_farewell();
     Ok(false)
+}
+
+/// Says once why jobs wait.
+fn tell(waiting: Option<queue::Waiting>) -> Result<(), PgError> {
+    let Some(waiting) = waiting else { return Ok(()) };
+    let what = match waiting {
+        queue::Waiting::Restore => "",
+        _ => "; call fn_adopt_copy() if they are to run here",
+    };
+    let text = format!("alyx_functions: jobs and schedules wait, because {}{what}", waiting.as_str());
+    report(if waiting == queue::Waiting::Restore { Level::Log } else { Level::Warning }, &text)
 }
 
 fn is_installed() -> bool {
@@ -218,7 +226,7 @@ impl Manager {
             None => FIRST_SILENCE,
         };
         self.complaint = Some((now, delay));
-        report(Level::Warning, &format!("alyx_functions: manager goes on after: {}", error.message))
+        report_failure(Level::Warning, "alyx_functions: manager goes on after", error)
     }
 
     /// One look at everything that may need doing. A step that fails does not keep the next from being done.

@@ -13,7 +13,7 @@ use alyx_schedule::{Failure, JobSoFar, Next, RetryPolicy, after_failure};
 use crate::catalog;
 use crate::error::Error;
 use crate::invoke;
-use crate::pg::backend::{Level, report};
+use crate::pg::backend::{Level, report_failure};
 use crate::pg::background::{self, wait};
 use crate::pg::interrupt::{self, SqlScope, Watch};
 use crate::pg::wait_event::WaitEvent;
@@ -258,11 +258,8 @@ fn settle(
     if let Next::Dead { reason } = next {
         let name = function.unwrap_or("(unknown)");
         let (tries, reason) = (so_far.attempt, reason.as_str());
-        let message = format!(
-            "alyx_functions: job {id} of function \"{name}\" is dead ({reason}) after attempt {tries}: {}",
-            error.message
-        );
-        report(Level::Log, &message)?;
+        let what = format!("alyx_functions: job {id} of function \"{name}\" is dead ({reason}) after attempt {tries}");
+        report_failure(Level::Log, &what, error)?;
     }
     let attempt = i32::try_from(so_far.attempt).unwrap_or(i32::MAX);
     queue::settle(&Failed { id, lease, attempt, error, function }, next)

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::manager::transaction;
 use super::{drain, retention};
+use crate::invoke;
 use crate::pg::PgError;
-use crate::pg::backend::{Level, report};
+use crate::pg::backend::{Level, report_failure};
 use crate::pg::background::{must_end, wait};
 use crate::pg::session::set_local;
 use crate::pg::spi;
@@ -46,6 +47,7 @@ impl Upkeep {
         }
         if now >= self.minute_at {
             self.minute_at = now + MINUTE;
+            invoke::sweep_cache();
             self.attempt(drain::snapshot)?;
             self.attempt(retention::drop_old_records)?;
             self.attempt(retention::delete_expired_entries)?;
@@ -85,8 +87,7 @@ impl Upkeep {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.has_failed, true) {
-                    let message = format!("alyx_functions: upkeep failed: {}", error.message);
-                    report(Level::Warning, &message)?;
+                    report_failure(Level::Warning, "alyx_functions: upkeep failed", &error)?;
                 }
                 Ok(None)
             }

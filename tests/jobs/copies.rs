@@ -110,3 +110,18 @@ fn copies_run_where_the_server_says_so() {
     drop(copied);
     house.cluster().begin();
 }
+
+#[test]
+fn a_template_in_which_nobody_has_anything_to_do_is_no_original() {
+    let house = House::alone("empty_template", &settings());
+    let mut admin = house.cluster().server().session("postgres");
+    admin.run("CREATE DATABASE mold");
+    let mut mold = house.cluster().server().session("mold");
+    mold.run("CREATE EXTENSION alyx_functions");
+    wait_until("its manager has settled", || mold.value("SELECT count(*) FROM alyx._home") == "1");
+    drop(mold);
+    wait_until("the template is free", || admin.attempt("CREATE DATABASE tenant TEMPLATE mold").is_ok());
+    let mut tenant = house.cluster().server().session("tenant");
+    wait_until("jobs run there", || doctor(&mut tenant).starts_with("ok|"));
+    drop((tenant, admin));
+}

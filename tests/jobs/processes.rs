@@ -131,3 +131,14 @@ fn a_bad_row_stops_nobody_else() {
     house.run("SELECT fn_enqueue('task', jsonb_build_object('n', 100 + i)) FROM generate_series(1, 50) i");
     house.wait_for("SELECT count(*) FROM effects WHERE n > 100", "50");
 }
+
+#[test]
+fn what_goes_wrong_stands_in_the_log_with_its_sqlstate() {
+    let mut house = House::alone("log_codes", &["max_worker_processes=20", "log_line_prefix=%e:"]);
+    house.deploy_task("doomed", "retry: {attempts: 1}\n");
+    house.job_does("RAISE 'no' USING ERRCODE = 'P0042';");
+    house.run("SELECT fn_enqueue('doomed')");
+    house.wait_for("SELECT count(*) FROM alyx.dead_jobs", "1");
+    let (log, _) = house.cluster().server().log_since(0);
+    assert!(log.contains("P0042:LOG:  alyx_functions: job "), "{log}");
+}

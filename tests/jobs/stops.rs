@@ -129,15 +129,16 @@ fn what_was_claimed_when_the_server_went_down_does_not_wait_behind_what_came_aft
     house.wait_for("SELECT count(*) > 20 FROM effects", "t");
     house.cluster().stop("immediate");
     house.cluster().begin();
+    let mut db = house.session();
     // A backlog that takes the two workers half a minute.
-    house.run("SELECT fn_enqueue('task', jsonb_build_object('n', 1000 + i)) FROM generate_series(1, 6000) i");
-    house.wait_for("SELECT count(*) > 50 FROM alyx._job WHERE crashes > 0", "t");
+    db.run("SELECT fn_enqueue('task', jsonb_build_object('n', 1000 + i)) FROM generate_series(1, 6000) i");
+    wait_until("they are known", || db.value("SELECT count(*) > 50 FROM alyx._job WHERE crashes > 0") == "t");
     let deadline = Instant::now() + Duration::from_secs(25);
-    while house.value("SELECT count(*) FROM alyx._job WHERE crashes > 0") != "0" {
-        assert!(Instant::now() < deadline, "{} wait", house.value("SELECT count(*) FROM alyx._job WHERE crashes > 0"));
+    while db.value("SELECT count(*) FROM alyx._job WHERE crashes > 0") != "0" {
+        assert!(Instant::now() < deadline, "{} wait", db.value("SELECT count(*) FROM alyx._job WHERE crashes > 0"));
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert_eq!(house.value("SELECT count(*) > 100 FROM alyx._job"), "t", "the others are not done yet");
-    assert_eq!(house.value("SELECT count(*) - count(DISTINCT n) FROM effects"), "0", "none twice");
-    house.run("DELETE FROM alyx._job");
+    assert_eq!(db.value("SELECT count(*) > 100 FROM alyx._job"), "t", "the others are not done yet");
+    assert_eq!(db.value("SELECT count(*) - count(DISTINCT n) FROM effects"), "0", "none twice");
+    db.run("DELETE FROM alyx._job");
 }

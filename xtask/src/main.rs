@@ -125,6 +125,9 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
 ];
 
+/// Exit code where a registry does not give what a PostgreSQL other than the system's takes.
+const NOT_TO_BE_HAD: u8 = 4;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let word = arguments.next().unwrap_or_else(|| "--help".to_owned());
@@ -134,7 +137,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             console.failure(&failure);
-            ExitCode::FAILURE
+            if failure.is_elsewhere { ExitCode::from(NOT_TO_BE_HAD) } else { ExitCode::FAILURE }
         }
     }
 }

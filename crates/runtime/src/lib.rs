@@ -59,5 +59,5 @@ pub use settings::{Limits, Settings, Shared, Verified};
 pub use sha256::Sha256;
 pub use state::Usage;
 pub use summary::{ExportSignature, Import, ValueType};
-pub use sweep::{Holdings, holdings};
+pub use sweep::{Holdings, holdings, keep_below};
 pub use trusted::Callable;

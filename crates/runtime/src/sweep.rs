@@ -48,6 +48,14 @@ pub(crate) fn note_use(file: &File, facts: &Metadata) {
     }
 }
 
+/// Keeps a folder below a size without compiling anything: a limit that was lowered, or a deploy of hundreds of functions
+/// within a minute, would be noticed with the next one only.
+pub fn keep_below(folder: &Path, most: u64) {
+    if verify_folder(folder).is_ok() {
+        sweep(folder, most, "");
+    }
+}
+
 /// Deletes entries that were used longest ago while there are more bytes than `most`, but never `newest`.
 pub(crate) fn sweep(folder: &Path, most: u64, newest: &str) {
     if !is_due(folder) {
@@ -71,7 +79,8 @@ pub(crate) fn sweep(folder: &Path, most: u64, newest: &str) {
 fn is_due(folder: &Path) -> bool {
     let mark = folder.join(MARK);
     let last = fs::symlink_metadata(&mark).and_then(|facts| facts.modified());
-    if last.is_ok_and(|last| age(last) < PAUSE) {
+    // A mark of the future (the clock was set back) is none.
+    if last.is_ok_and(|last| SystemTime::now().duration_since(last).is_ok_and(|age| age < PAUSE)) {
         return false;
     }
     let _ = fs::remove_file(&mark);
