@@ -51,7 +51,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
                CASE WHEN is_standby THEN 'a standby: nothing runs here until it is promoted'
                     ELSE format('%s launcher, %s manager and %s workers of this database', launchers, managers, workers) END,
                CASE WHEN is_standby THEN NULL
-                    WHEN launchers = 0 THEN 'The launcher has ended or could not start: look for "alyx" in the server log, raise max_worker_processes, and restart the server.'
+                    WHEN launchers = 0 THEN 'The launcher has ended or could not start: look for "alyx" and for "too many background workers" in the server log, raise max_worker_processes, and restart the server.'
                     WHEN managers = 0 THEN 'Raise max_worker_processes or alyx_functions.max_databases, and restart the server; the server log says which one is full.' END
         FROM here, processes WHERE preloaded
     UNION ALL
@@ -94,7 +94,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
                       coalesce(s #>> '{secrets_key,problem}', CASE WHEN (s #>> '{secrets_key,exists}')::boolean THEN 'readable' ELSE 'not there' END), secrets),
                CASE WHEN s #>> '{secrets_key,problem}' IS NOT NULL THEN 'The file must belong to the user that runs the server, or to root, with mode 0600.'
                     WHEN secrets > 0 AND NOT (s #>> '{secrets_key,exists}')::boolean
-                    THEN 'Put the key file of the server that this database comes from there; without it its secrets must be set again.' END
+                    THEN 'Put the key file of the server that this database comes from there. If it is lost: drop all secrets with fn_set_secret(key, NULL), then set and grant them again.' END
         FROM here, (SELECT count(*) FROM alyx._secret) x(secrets)
     UNION ALL
         SELECT 8, 'memory overcommit',

@@ -129,3 +129,20 @@ fn config_in_the_source_counts_where_the_manifest_is_silent() {
     shop.write("one/manifest.yaml", "timeout: 5s\nmemmory: 8mb\n");
     shop.run(&["deploy", "one"]).says(2, &["manifest.yaml:2:1", "memmory", "Did you mean"]);
 }
+
+#[test]
+fn a_module_older_than_its_sources_is_deployed_with_a_word() {
+    let db = Db::new("cli_stale");
+    let shop = Workshop::with("stale", &db);
+    shop.write("made/source.txt", "one");
+    shop.function("made", "build: { command: 'true', watch: [source.txt] }\n", 5);
+    let fresh = shop.run(&["deploy", "--yes"]).ok();
+    assert!(!fresh.err.contains("source.txt"), "{fresh:?}");
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    shop.write("made/source.txt", "two");
+    for words in [&["deploy", "--yes"][..], &["deploy", "--dry-run"]] {
+        let stale = shop.run(words).ok();
+        assert!(stale.err.contains("source.txt was changed after the module of made was built"), "{stale:?}");
+        assert!(stale.err.contains("--build"), "{stale:?}");
+    }
+}

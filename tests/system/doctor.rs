@@ -85,7 +85,7 @@ fn on_a_server_that_preloads_all_is_well_until_it_is_not() {
     on_server("/bin/rm", &[], &data.join("alyx_functions.key"));
     let [state, detail, hint] = finding(&mut db, "key of secrets");
     assert!(
-        state == "problem" && detail.contains("not there; 1 secrets") && hint.contains("set again"),
+        state == "problem" && detail.contains("not there; 1 secrets") && hint.contains("fn_set_secret(key, NULL)"),
         "{state} {detail} {hint}"
     );
 

@@ -7,9 +7,10 @@ use super::plan::Plan;
 use super::{build, connected};
 use crate::cli::{Folders, Global};
 use crate::database::{self, Database};
+use crate::dev;
 use crate::problem::{Problem, Result};
 use crate::project::{self, Environment, Folder, Ready};
-use crate::terminal::{FAINT, GOOD, STRONG, Spinner, Terminal, paint};
+use crate::terminal::{FAINT, GOOD, STRONG, Spinner, Terminal, WARN, paint};
 
 /// Deploy function folders: all of them, or none when one is refused
 #[derive(Debug, Args)]
@@ -38,6 +39,12 @@ pub(crate) fn run(args: &Deploy, global: &Global, terminal: &Terminal) -> Result
     for folder in &folders {
         if args.build || (folder.build.is_some() && !folder.output().is_file()) {
             build::one(folder, terminal)?;
+        } else if let Some(source) = folder.build.as_ref().and_then(|_| dev::newer_source(folder)) {
+            let (source, name) = (source.display(), folder.label());
+            terminal.note(paint(
+                WARN,
+                format!("{source} was changed after the module of {name} was built: --build builds it"),
+            ));
         }
     }
     let environment = Environment::load()?;

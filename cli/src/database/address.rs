@@ -109,9 +109,10 @@ impl Address {
 /// What libpq would take from elsewhere.
 fn complete(config: &mut Config) {
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        let port = config.get_ports().first().copied().unwrap_or(5432);
         let folder = ["/var/run/postgresql", "/tmp"]
             .into_iter()
-            .find(|dir| std::path::Path::new(dir).join(".s.PGSQL.5432").exists());
+            .find(|dir| std::path::Path::new(dir).join(format!(".s.PGSQL.{port}")).exists());
         match folder {
             Some(folder) => config.host_path(folder),
             None => config.host("localhost"),

@@ -13,3 +13,4 @@ mod tail;
 mod unit;
 
 pub(crate) use run::{Options, run};
+pub(crate) use unit::newer_source;

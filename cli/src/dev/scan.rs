@@ -69,6 +69,11 @@ fn walk(root: &Path) -> impl Iterator<Item = walkdir::DirEntry> {
         .flatten()
 }
 
+/// Files below a folder, without those of folders that are not looked at.
+pub(super) fn below(root: &Path) -> impl Iterator<Item = PathBuf> {
+    walk(root).filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path)
+}
+
 fn dirs(root: &Path, dirs: &mut BTreeSet<PathBuf>) {
     dirs.extend(walk(root).filter(|entry| entry.file_type().is_dir()).map(walkdir::DirEntry::into_path));
 }

@@ -106,6 +106,16 @@ fn is_manifest(inside: &Path) -> bool {
     inside == Path::new("manifest.yaml") || inside == Path::new("manifest.yml")
 }
 
+/// A source that was changed after the module was built; `None` when there is none, or no module.
+pub(crate) fn newer_source(folder: &Folder) -> Option<PathBuf> {
+    let modified = |path: &Path| std::fs::metadata(path).and_then(|facts| facts.modified()).ok();
+    let (built, sources) = (modified(&folder.output())?, sources(folder));
+    super::scan::below(&folder.dir).find(|path| {
+        let is_source = path.strip_prefix(&folder.dir).is_ok_and(|inside| sources.is_match(inside));
+        is_source && *path != folder.output() && modified(path).is_some_and(|changed| changed > built)
+    })
+}
+
 /// What the manifest's `watch` says, else the language's sources.
 fn sources(folder: &Folder) -> GlobSet {
     let own = folder.build.as_ref().map(|build| build.watch.as_slice()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Log lines, and traces for an OpenTelemetry collector.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,7 +38,9 @@ impl Telemetry {
         let filter = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
         let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.log_format {
             LogFormat::Text => {
-                fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter()).boxed()
+                let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+                let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
+                lines.with_filter(filter()).boxed()
             }
             LogFormat::Json => fmt::layer().json().with_writer(std::io::stderr).with_filter(filter()).boxed(),
         };
