@@ -21,7 +21,7 @@ pub(super) fn surroundings(_call: &mut Call<'_>) -> Result<Reply, PgError> {
         "secrets_key": secrets_key(),
         "memory": memory(),
         "stack": stack(),
-        "waiting": queue::waiting()?.map(queue::Waiting::as_str),
+        "waiting": queue::waiting()?.map(|waiting| waiting.as_str()),
     }))
 }
 

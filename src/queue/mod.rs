@@ -28,7 +28,7 @@ pub use claim::{
     release_leases,
 };
 pub use firing::fire_due;
-pub use home::{Waiting, is_being_restored, settle_in, waiting};
+pub use home::{is_being_restored, settle_in, waiting};
 pub use job::{Job, NewJob, Source};
 pub use operate::{Replay, bury_function, cancel, discard, find, replay};
 pub use outbox::{announce_time, enqueue, poke_at_commit, running_job};

@@ -6,6 +6,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use alyx_schedule::Waiting;
+
 use super::crew::stop_leftovers;
 use super::dispatch::Dispatch;
 use super::upkeep::Upkeep;
@@ -100,7 +102,9 @@ fn settle_in(board: Database) -> Result<bool, PgError> {
                     told = waiting;
                     tell(waiting)?;
                 }
-                Ok(_) => {}
+                Ok(Some(_)) => {}
+                // Somebody is changing the extension: a moment later it can be asked.
+                Ok(None) => asked = None,
                 Err(_) if !is_installed() => {
                     board.forget();
                     return Ok(false);
@@ -122,14 +126,14 @@ fn settle_in(board: Database) -> Result<bool, PgError> {
 }
 
 /// Says once why jobs wait.
-fn tell(waiting: Option<queue::Waiting>) -> Result<(), PgError> {
+fn tell(waiting: Option<Waiting>) -> Result<(), PgError> {
     let Some(waiting) = waiting else { return Ok(()) };
     let what = match waiting {
-        queue::Waiting::Restore => "",
+        Waiting::Restore => "",
         _ => "; call fn_adopt_copy() if they are to run here",
     };
     let text = format!("alyx_functions: jobs and schedules wait, because {}{what}", waiting.as_str());
-    report(if waiting == queue::Waiting::Restore { Level::Log } else { Level::Warning }, &text)
+    report(if waiting == Waiting::Restore { Level::Log } else { Level::Warning }, &text)
 }
 
 fn is_installed() -> bool {

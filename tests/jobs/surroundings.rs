@@ -226,3 +226,21 @@ fn the_role_of_a_security_definer_is_recorded() {
         vec![format!("{definer}|{definer}|{definer}"); 2]
     );
 }
+
+#[test]
+fn a_limit_on_users_transactions_ends_no_worker() {
+    let mut house = House::new("transaction_timeout");
+    // From 17 on; it ends the session.
+    if house.value("SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'") == "0" {
+        return;
+    }
+    let name = house.name().to_owned();
+    let role = house.role("hasty");
+    house.run(&format!(
+        "GRANT EXECUTE ON FUNCTION task(jsonb) TO {role}; ALTER ROLE {role} SET transaction_timeout = '300ms'"
+    ));
+    house.run(&format!("ALTER DATABASE {name} SET transaction_timeout = '300ms'"));
+    house.job_does("PERFORM pg_sleep(1);");
+    house.session_as(&role).run("SELECT fn_enqueue('task', '{\"n\": 1}')");
+    assert_eq!(house.rows_when_done("SELECT n, attempt FROM effects"), ["1|1"]);
+}

@@ -1,4 +1,4 @@
-//! When a schedule is due, and what becomes of a job that failed: pure functions of time.
+//! When a schedule is due, what becomes of a job that failed, and whether this is where they run: pure functions.
 //!
 //! It must not know Postgres or wasm, and has neither clock nor dice (without `std` there are none): instants and random
 //! numbers are arguments, time zones come through the trait [`Zone`]. Text goes in by [`Schedule::parse`];
@@ -60,6 +60,7 @@ mod days;
 mod error;
 mod field;
 mod fire;
+mod home;
 mod next;
 mod period;
 mod retry;
@@ -68,6 +69,7 @@ mod zone;
 
 pub use error::ScheduleError;
 pub use fire::{DEFAULT_GRACE_S, Firing, MAX_CATCH_UP, MAX_COUNTED, Missed, ON_TIME_S, Overlap, Run, fire};
+pub use home::{Place, Waiting, copy_of};
 pub use retry::{
     CRASH_DELAY_MS, Failure, JobSoFar, MAX_AGE_MS, MAX_CONFLICTS, MAX_CRASHES, Next, Reason, RetryPolicy, after_crash,
     after_failure, delay_ms,
