@@ -1,16 +1,16 @@
 //! A deployed function as a value, cached by name until a deploy is announced.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use alyx_manifest::{Manifest, RunAs};
 use alyx_runtime::{Limits, Sha256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lru::LruCache;
 
 use crate::error::Error;
+use crate::pg::current::Current;
 use crate::pg::spi::{self, Param};
 use crate::pg::{PgError, Role, RoleScope, current_role, inval};
 use crate::settings;
@@ -120,18 +120,9 @@ impl Function {
     }
 }
 
-struct Cache {
-    generation: u64,
-    functions: LruCache<String, Rc<Function>>,
-    names: HashMap<i64, String>,
-}
-
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache {
-        generation: 0,
-        functions: LruCache::new(settings::max_cached_functions()),
-        names: HashMap::new(),
-    });
+    static FUNCTIONS: RefCell<Current<String, Rc<Function>>> = RefCell::new(Current::new());
+    static NAMES: RefCell<Current<i64, String>> = RefCell::new(Current::new());
 }
 
 /// Runs catalog SQL with the rights of the extension's owner.
@@ -147,40 +138,21 @@ pub fn as_owner<T>(work: impl FnOnce() -> Result<T, PgError>) -> Result<T, PgErr
 /// 42883 when there is none.
 pub fn find(name: &str) -> Result<Rc<Function>, PgError> {
     let generation = inval::functions();
-    let known = CACHE.with(|cache| {
-        let mut cache = cache.borrow_mut();
-        if cache.generation != generation {
-            cache.generation = generation;
-            cache.functions.clear();
-            cache.names.clear();
-        }
-        cache.functions.get(name).cloned()
-    });
-    if let Some(function) = known {
+    if let Some(function) = FUNCTIONS.with_borrow_mut(|functions| functions.get(name)) {
         return Ok(function);
     }
     let function = Rc::new(read(name)?);
-    CACHE.with(|cache| {
-        let mut cache = cache.borrow_mut();
-        // Reading may have taken in invalidations: then what was read belongs to an older generation.
-        if cache.generation == inval::functions() {
-            cache.names.insert(function.id, name.to_owned());
-            let displaced = cache.functions.push(name.to_owned(), Rc::clone(&function));
-            if let Some((_, displaced)) = displaced.filter(|(_, displaced)| displaced.id != function.id) {
-                cache.names.remove(&displaced.id);
-            }
-        }
-    });
+    drop(NAMES.with_borrow_mut(|names| names.keep(generation, function.id, name.to_owned())));
+    drop(FUNCTIONS.with_borrow_mut(|functions| functions.keep(generation, name.to_owned(), Rc::clone(&function))));
     Ok(function)
 }
 
 /// The function of this id; `None` when it has been dropped.
 pub fn find_by_id(id: i64) -> Result<Option<Rc<Function>>, PgError> {
-    let generation = inval::functions();
-    let known = CACHE.with_borrow_mut(|cache| {
-        let name = cache.names.get(&id).filter(|_| cache.generation == generation)?;
-        cache.functions.get(name).filter(|function| function.id == id).cloned()
-    });
+    let known = NAMES
+        .with_borrow_mut(|names| names.get(&id))
+        .and_then(|name| FUNCTIONS.with_borrow_mut(|functions| functions.get(&name)))
+        .filter(|function| function.id == id);
     if known.is_some() {
         return Ok(known);
     }

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use alyx_fetch::AllowList;
 use alyx_manifest::{Instances, RunAs};
 use alyx_runtime::{Callable, Failure, Instance, LimitKind, Module};
-use lru::LruCache;
 
 use super::engine;
 use super::failure::{self, Failed};
@@ -18,9 +17,9 @@ use super::schema::Schemas;
 use crate::catalog::Function;
 use crate::error::Error;
 use crate::host::{Grants, GuestHost, Scope};
+use crate::pg::current::Current;
 use crate::pg::{PgError, Role, inval};
 use crate::record::Recorder;
-use crate::settings;
 
 /// How long an instance serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +83,12 @@ pub struct Target {
     shelf: Rc<Shelf>,
 }
 
-type EntryPoints = LruCache<(String, i32), Rc<Target>>;
+type EntryPoints = Current<(String, i32), Rc<Target>>;
 
 thread_local! {
     // By function and version; emptied whenever functions change.
     // Never dropped with the process: unmapping instances one by one would only delay its end.
-    static ENTRY_POINTS: ManuallyDrop<RefCell<(u64, EntryPoints)>> =
-        ManuallyDrop::new(RefCell::new((0, LruCache::new(settings::max_cached_functions()))));
+    static ENTRY_POINTS: ManuallyDrop<RefCell<EntryPoints>> = ManuallyDrop::new(RefCell::new(Current::new()));
     static SHELVES: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -164,15 +162,7 @@ impl Target {
     pub fn of_function(function: &Rc<Function>) -> Result<Rc<Self>, PgError> {
         let key = (function.name.clone(), function.version);
         let generation = inval::functions();
-        let known = ENTRY_POINTS.with(|cache| {
-            let mut cache = cache.borrow_mut();
-            if cache.0 != generation {
-                cache.0 = generation;
-                cache.1.clear();
-            }
-            cache.1.get(&key).cloned()
-        });
-        if let Some(target) = known {
+        if let Some(target) = ENTRY_POINTS.with(|targets| targets.borrow_mut().get(&key)) {
             return Ok(target);
         }
         let Some(export) = function.export.as_deref() else {
@@ -184,12 +174,7 @@ impl Target {
             .into());
         };
         let target = Self::prepare(Rc::clone(function), export)?;
-        // Dropped outside of the borrow: dropping instances may take long.
-        let displaced = ENTRY_POINTS.with(|cache| {
-            let mut cache = cache.borrow_mut();
-            let is_current = cache.0 == generation && generation == inval::functions();
-            is_current.then(|| cache.1.push(key, Rc::clone(&target))).flatten()
-        });
+        let displaced = ENTRY_POINTS.with(|targets| targets.borrow_mut().keep(generation, key, Rc::clone(&target)));
         drop(displaced);
         Ok(target)
     }

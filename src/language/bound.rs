@@ -5,16 +5,15 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use alyx_runtime::{ExportSignature, Module, ValueType};
-use lru::LruCache;
 
 use super::javascript;
 use crate::catalog::{self, Function};
 use crate::error::Error;
 use crate::host::GuestHost;
 use crate::invoke::{Scope, Target};
+use crate::pg::current::Current;
 use crate::pg::trigger::Narrowed;
 use crate::pg::{Call, JsonKind, PgError, Procedure, Scalar, TypeId, inval};
-use crate::settings;
 
 /// The language of an SQL function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +69,9 @@ impl Bound {
     }
 }
 
-/// Bound functions by OID, under the generation of functions that they were bound in.
-type Table = (u64, LruCache<u32, Rc<Bound>>);
-
 thread_local! {
     // Never dropped with the process: unmapping instances one by one would only delay its end.
-    static BOUND: ManuallyDrop<RefCell<Table>> = ManuallyDrop::new(RefCell::new((0, empty())));
+    static BOUND: ManuallyDrop<RefCell<Current<u32, Rc<Bound>>>> = ManuallyDrop::new(RefCell::new(Current::new()));
 }
 
 /// The bound function behind a call, remembered in the query's plan while no function changes.
@@ -94,27 +90,13 @@ pub(super) fn of_call(call: &mut Call<'_>, language: Language) -> Result<Rc<Boun
 /// The bound function of an SQL function's OID.
 fn of_function(oid: u32, language: Language) -> Result<Rc<Bound>, PgError> {
     let generation = inval::functions();
-    let known = BOUND.with(|bound| {
-        let mut bound = bound.borrow_mut();
-        (bound.0 == generation).then(|| bound.1.get(&oid).cloned()).flatten()
-    });
-    if let Some(found) = known {
+    if let Some(found) = BOUND.with(|bound| bound.borrow_mut().get(&oid)) {
         return Ok(found);
     }
     let bound = Rc::new(bind(oid, language)?);
-    let replaced = BOUND.with(|table| {
-        let mut table = table.borrow_mut();
-        // Dropped outside of the borrow: dropping instances may take long.
-        let outdated = (table.0 != generation).then(|| std::mem::replace(&mut table.1, empty()));
-        table.0 = generation;
-        (outdated, table.1.push(oid, Rc::clone(&bound)))
-    });
-    drop(replaced);
+    let displaced = BOUND.with(|table| table.borrow_mut().keep(generation, oid, Rc::clone(&bound)));
+    drop(displaced);
     Ok(bound)
-}
-
-fn empty() -> LruCache<u32, Rc<Bound>> {
-    LruCache::new(settings::max_cached_functions())
 }
 
 /// `function[:export]`, as written after AS.

@@ -12,6 +12,7 @@ mod catch;
 pub mod child;
 pub mod clock;
 mod confine;
+pub mod current;
 mod datum;
 mod encoding;
 pub mod entry;

@@ -11,20 +11,11 @@ use crate::catalog::as_owner;
 use crate::pg::spi::{self, Cell, Param};
 use crate::pg::{PgError, backend, shmem};
 
-/// Settles here, unless this is a copy, or a dump is being restored by the session `restorer` or by pg_restore.
+/// Settles here, unless there is a reason to wait. Copies are taken for originals where `may_be_copy`.
 pub fn settle_in(may_be_copy: bool, restorer: u32) -> Result<Option<Waiting>, PgError> {
     as_owner(|| {
         let (here, kept) = look()?;
-        // Who has run jobs here before goes on: something else is being restored.
-        if (kept.is_none() || restorer != 0) && is_being_restored(restorer)? {
-            return Ok(Some(Waiting::Restore));
-        }
-        let found = kept.as_ref().filter(|_| !may_be_copy).and_then(|kept| copy_of(kept, &here));
-        // Made from a template in which nobody has ever had anything to do.
-        let found = match found {
-            Some(Waiting::Database) if !has_work()? => None,
-            other => other,
-        };
+        let found = reason(&here, kept.as_ref(), restorer)?.filter(|why| !may_be_copy || *why == Waiting::Restore);
         if found.is_none() && kept.as_ref() != Some(&here) {
             if kept.is_none_or(|kept| kept.system != here.system) {
                 spi::run(include_str!("../../sql/queries/forget_oids.sql"), &[])?;
@@ -35,29 +26,44 @@ pub fn settle_in(may_be_copy: bool, restorer: u32) -> Result<Option<Waiting>, Pg
     })
 }
 
-/// Whether a dump is being restored here: `restorer` is the session that created the extension, when a dump did. Its jobs
-/// come before the rows, indexes and grants that they need.
-pub fn is_being_restored(restorer: u32) -> Result<bool, PgError> {
+/// Why jobs do not run here, if they do not. On a standby nothing is said: nothing runs there.
+pub fn waiting() -> Result<Option<Waiting>, PgError> {
+    as_owner(|| {
+        let (here, kept) = look()?;
+        if here.timeline == 0 {
+            return Ok(None);
+        }
+        reason(&here, kept.as_ref(), Database::find(shmem::database_id()).map_or(0, Database::restorer))
+    })
+}
+
+/// Whether a dump is being restored here, by pg_restore. Its jobs come before the rows, indexes and grants that they need.
+pub fn is_being_restored() -> Result<bool, PgError> {
+    as_owner(|| restores(0))
+}
+
+fn reason(here: &Place, kept: Option<&Place>, restorer: u32) -> Result<Option<Waiting>, PgError> {
+    // Who has run jobs here before goes on: something else is being restored.
+    if (kept.is_none() || restorer != 0) && restores(restorer)? {
+        return Ok(Some(Waiting::Restore));
+    }
+    match kept.and_then(|kept| copy_of(kept, here)) {
+        // Made from a template in which nobody has ever had anything to do.
+        Some(Waiting::Database) if !has_work()? => Ok(None),
+        found => Ok(found),
+    }
+}
+
+/// Whether pg_restore is at work here, or the session `restorer`, which created the extension as a dump does.
+fn restores(restorer: u32) -> Result<bool, PgError> {
     let restorer = [Param::Big(i64::from(restorer))];
-    let rows = as_owner(|| spi::query_kept(include_str!("../../sql/queries/is_being_restored.sql"), &restorer))?;
+    let rows = spi::query_kept(include_str!("../../sql/queries/is_being_restored.sql"), &restorer)?;
     Ok(rows.iter().flatten().any(Cell::is_true))
 }
 
 fn has_work() -> Result<bool, PgError> {
     let rows = spi::query(include_str!("../../sql/queries/has_work.sql"), &[])?;
     Ok(rows.iter().flatten().any(Cell::is_true))
-}
-
-/// Why jobs do not run here, if they do not.
-pub fn waiting() -> Result<Option<Waiting>, PgError> {
-    as_owner(|| {
-        let (here, kept) = look()?;
-        let restorer = Database::find(shmem::database_id()).map_or(0, Database::restorer);
-        if (kept.is_none() || restorer != 0) && here.timeline != 0 && is_being_restored(restorer)? {
-            return Ok(Some(Waiting::Restore));
-        }
-        Ok(kept.and_then(|kept| copy_of(&kept, &here)))
-    })
 }
 
 fn look() -> Result<(Place, Option<Place>), PgError> {

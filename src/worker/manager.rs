@@ -30,6 +30,8 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// The wall clock is corrected all the time; this much is a step.
 const CLOCK_JITTER_US: i64 = 1_000_000;
 const UNDEFINED_TABLE: SqlState = SqlState::new(b"42P01");
+/// What is said of a step that fails.
+const FAILED: &str = "manager goes on after";
 /// How long workers may take to end by themselves.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -86,10 +88,10 @@ fn run(argument: u64) -> Result<(), PgError> {
 
 /// Waits while this is not where the jobs run, doing only what has to be done for records; `false` when it must end.
 fn settle_in(board: Database) -> Result<bool, PgError> {
-    let mut upkeep = Upkeep::begin();
-    let (mut told, mut asked, mut silence) = (None, None::<Instant>, Duration::ZERO);
+    let (mut upkeep, mut complaints) = (Upkeep::begin(), Complaints::default());
+    let (mut told, mut asked) = (None, None::<Instant>);
     while !background::must_end() && !board.is_held() {
-        let poll = Duration::from_millis(settings::poll_interval_ms()).max(silence);
+        let poll = Duration::from_millis(settings::poll_interval_ms());
         if board.answer().timed || asked.is_none_or(|at| at.elapsed() >= poll) {
             asked = Some(Instant::now());
             match transaction(|| queue::settle_in(settings::run_copies(), board.restorer())) {
@@ -98,9 +100,9 @@ fn settle_in(board: Database) -> Result<bool, PgError> {
                     board.restored_by(0);
                     return Ok(true);
                 }
-                Ok(Some(waiting)) if waiting != told => {
-                    told = waiting;
-                    tell(waiting)?;
+                Ok(Some(Some(why))) if told != Some(why) => {
+                    told = Some(why);
+                    tell(why)?;
                 }
                 Ok(Some(_)) => {}
                 // Somebody is changing the extension: a moment later it can be asked.
@@ -111,10 +113,7 @@ fn settle_in(board: Database) -> Result<bool, PgError> {
                 }
                 // A database whose extension has not been updated yet.
                 Err(error) if error.sqlstate == UNDEFINED_TABLE => return Ok(true),
-                Err(error) => {
-                    silence = (2 * silence).clamp(FIRST_SILENCE, LONGEST_SILENCE);
-                    report_failure(Level::Warning, "alyx_functions: manager waits after", &error)?;
-                }
+                Err(error) => complaints.add("manager waits after", &error)?,
             }
         }
         upkeep.run()?;
@@ -125,15 +124,37 @@ fn settle_in(board: Database) -> Result<bool, PgError> {
     Ok(false)
 }
 
-/// Says once why jobs wait.
-fn tell(waiting: Option<Waiting>) -> Result<(), PgError> {
-    let Some(waiting) = waiting else { return Ok(()) };
-    let what = match waiting {
-        Waiting::Restore => "",
-        _ => "; call fn_adopt_copy() if they are to run here",
+/// Says why jobs wait.
+fn tell(why: Waiting) -> Result<(), PgError> {
+    let (level, advice) = match why {
+        Waiting::Restore => (Level::Log, ""),
+        Waiting::Directory | Waiting::Database => (Level::Warning, "; call fn_adopt_copy() if they are to run here"),
     };
-    let text = format!("alyx_functions: jobs and schedules wait, because {}{what}", waiting.as_str());
-    report(if waiting == Waiting::Restore { Level::Log } else { Level::Warning }, &text)
+    report(level, &format!("alyx_functions: jobs and schedules wait, because {}{advice}", why.as_str()))
+}
+
+/// What fails again and again is said ever more rarely.
+#[derive(Default)]
+struct Complaints {
+    /// When it was last spoken of, and for how long not to do so again.
+    last: Option<(Instant, Duration)>,
+}
+
+impl Complaints {
+    fn add(&mut self, what: &str, error: &PgError) -> Result<(), PgError> {
+        let now = Instant::now();
+        let delay = match self.last {
+            Some((at, delay)) if at + delay > now => return Ok(()),
+            Some((_, delay)) => (2 * delay).min(LONGEST_SILENCE),
+            None => FIRST_SILENCE,
+        };
+        self.last = Some((now, delay));
+        report_failure(Level::Warning, &format!("alyx_functions: {what}"), error)
+    }
+
+    fn end(&mut self) {
+        self.last = None;
+    }
 }
 
 fn is_installed() -> bool {
@@ -158,8 +179,7 @@ struct Manager {
     poll_every: Duration,
     /// The last look at both clocks: how long ago, and what the wall clock said.
     clocks: (Instant, i64),
-    /// When a failing step was last spoken of, and for how long not to do so again.
-    complaint: Option<(Instant, Duration)>,
+    complaints: Complaints,
 }
 
 impl Manager {
@@ -189,13 +209,13 @@ impl Manager {
             last_poll: began,
             poll_every,
             clocks: (began, clock::now_us()),
-            complaint: None,
+            complaints: Complaints::default(),
         };
         if transaction(|| queue::start_timetable(is_boot)).is_err() {
             report(Level::Warning, "alyx_functions: schedules could not be brought in line with this start")?;
         }
         if let Err(error) = manager.look_around() {
-            manager.complain(&error)?;
+            manager.complaints.add(FAILED, &error)?;
         }
         Ok(manager)
     }
@@ -206,31 +226,19 @@ impl Manager {
                 return self.end();
             }
             match self.turn() {
-                Ok(()) => self.complaint = None,
+                Ok(()) => self.complaints.end(),
                 Err(_) if !is_installed() => {
                     self.board.forget();
                     return self.end();
                 }
                 Err(error) => {
-                    self.complain(&error)?;
+                    self.complaints.add(FAILED, &error)?;
                     wait(PAUSE_MS)?;
                 }
             }
             background::report_table_statistics();
             wait(self.sleep_ms())?;
         }
-    }
-
-    /// Says that a step fails, ever more rarely while it goes on.
-    fn complain(&mut self, error: &PgError) -> Result<(), PgError> {
-        let now = Instant::now();
-        let delay = match self.complaint {
-            Some((at, delay)) if at + delay > now => return Ok(()),
-            Some((_, delay)) => (2 * delay).min(LONGEST_SILENCE),
-            None => FIRST_SILENCE,
-        };
-        self.complaint = Some((now, delay));
-        report_failure(Level::Warning, "alyx_functions: manager goes on after", error)
     }
 
     /// One look at everything that may need doing. A step that fails does not keep the next from being done.
@@ -277,7 +285,7 @@ impl Manager {
     fn look_around(&mut self) -> Result<(), PgError> {
         let began = Instant::now();
         // What a dump brings is found here and nowhere else; it waits until all of it has come.
-        if transaction(|| queue::is_being_restored(0))? == Some(true) {
+        if transaction(queue::is_being_restored)? == Some(true) {
             self.last_poll = began;
             return Ok(());
         }

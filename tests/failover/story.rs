@@ -4,8 +4,8 @@ use crate::load::{Crowd, seconds};
 use crate::nodes::{NAMES, Node, Nodes};
 use crate::plan::{Loss, Plan};
 use crate::stage::{DATABASE, TOLD, compiled, gateway, token};
-use crate::verdict::Check;
 use crate::{house::Gateway, nodes, stage};
+use alyx_tests::Check;
 use std::time::Duration;
 
 /// How long the first start of everything may take.

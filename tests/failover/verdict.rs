@@ -5,7 +5,7 @@ use crate::nodes::Nodes;
 use crate::plan::Loss;
 use crate::stage::DATABASE;
 use crate::story::{Lost, Run};
-use alyx_tests::Session;
+use alyx_tests::{Check, Session};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
@@ -17,25 +17,6 @@ const LONGEST_GAP_S: f64 = 30.0;
 
 /// As many reads at the end must be on standbys.
 const LAST_READS: usize = 20;
-
-/// One thing that must hold.
-pub struct Check {
-    pub name: String,
-    pub found: String,
-    pub holds: bool,
-}
-
-impl Check {
-    /// A check with what was found.
-    pub fn new(name: impl Into<String>, found: impl Into<String>, holds: bool) -> Check {
-        Check { name: name.into(), found: found.into(), holds }
-    }
-
-    /// That there are none of these.
-    fn none(name: &str, count: usize) -> Check {
-        Check::new(name, count.to_string(), count == 0)
-    }
-}
 
 /// Looks at everything.
 pub fn checks(nodes: &Nodes, run: &Run) -> Vec<Check> {

@@ -3,8 +3,8 @@
 use crate::crowd::Run;
 use crate::plan::Plan;
 use crate::trend::slope;
-use crate::verdict::Check;
 use crate::watch::{Kind, Sample};
+use alyx_tests::Check;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

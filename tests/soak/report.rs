@@ -4,8 +4,8 @@ use crate::crowd::Run;
 use crate::ledger::Ledger;
 use crate::memory;
 use crate::plan::Plan;
-use crate::verdict::Check;
 use crate::watch::Kind;
+use alyx_tests::Check;
 use std::fmt::Write;
 
 /// The report, in Markdown.

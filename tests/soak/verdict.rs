@@ -5,7 +5,7 @@ use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::stage::{DATABASE, OWNER, Stage};
 use crate::{keep, memory};
-use alyx_tests::Session;
+use alyx_tests::{Check, Session};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
@@ -70,20 +70,6 @@ const BROKEN_PAIRS: &[(&str, &str)] = &[
         "SELECT count(v) FROM pg_class c, LATERAL verify_heapam(c.oid) v WHERE c.relkind IN ('r', 't') AND c.relpersistence = 'p'",
     ),
 ];
-
-/// One thing that must hold.
-pub struct Check {
-    pub name: String,
-    pub found: String,
-    pub holds: bool,
-}
-
-impl Check {
-    /// A check with what was found.
-    pub fn new(name: impl Into<String>, found: impl Into<String>, holds: bool) -> Check {
-        Check { name: name.into(), found: found.into(), holds }
-    }
-}
 
 /// Looks at everything; the server is stopped in the course of it.
 pub fn checks(stage: Stage, plan: &Plan, ledger: &Ledger, run: &Run) -> Vec<Check> {

@@ -4,6 +4,7 @@
 //! running server, named by the `ALYX_TEST_*` variables which `cargo xtask test` sets (see [`server`]).
 
 mod authority;
+mod check;
 mod cluster;
 mod database;
 mod guest;
@@ -14,6 +15,7 @@ mod session;
 mod web;
 
 pub use authority::Authority;
+pub use check::Check;
 pub use cluster::Cluster;
 pub use database::Db;
 pub use guest::{assemble, guest};

@@ -8,18 +8,22 @@ use crate::console::Step;
 use crate::error::Result;
 use crate::places::{Places, remove_dir};
 
-/// A crate whose program is a subcommand of cargo.
+/// A crate with a program of the same name.
 pub(crate) struct CargoTool {
     name: &'static str,
     version: &'static str,
+    /// Those that are used; by themselves most serve to download what is not asked of them.
+    features: &'static str,
 }
 
 /// Must be the version of the `pgrx` crate in Cargo.toml; cargo-pgrx refuses any other.
-pub(crate) const PGRX: CargoTool = CargoTool { name: "cargo-pgrx", version: "0.18.1" };
+pub(crate) const PGRX: CargoTool = CargoTool { name: "cargo-pgrx", version: "0.18.1", features: "" };
 /// Reads deny.toml.
-pub(crate) const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2" };
+pub(crate) const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2", features: "" };
 /// Writes bills of materials.
-pub(crate) const CYCLONEDX: CargoTool = CargoTool { name: "cargo-cyclonedx", version: "0.5.9" };
+pub(crate) const CYCLONEDX: CargoTool = CargoTool { name: "cargo-cyclonedx", version: "0.5.9", features: "" };
+/// Makes the book of the guide; its server and its watcher are not used.
+pub(crate) const MDBOOK: CargoTool = CargoTool { name: "mdbook", version: "0.5.4", features: "search" };
 
 impl CargoTool {
     /// Where its program is, or would be.
@@ -37,9 +41,9 @@ impl CargoTool {
         let installed = step.run(
             places
                 .cargo()
-                // They copy files and read lists: building them quickly matters, their own speed does not. Their
-                // features serve only to download what is not asked of them.
+                // They copy files and read lists: building them quickly matters, their own speed does not.
                 .args(["install", "--debug", "--locked", "--no-default-features", self.name])
+                .arg(format!("--features={}", self.features))
                 .arg(format!("--version=={}", self.version))
                 .arg("--root")
                 .arg(places.tools())
@@ -53,8 +57,9 @@ impl CargoTool {
     }
 
     fn is_there(&self, places: &Places) -> bool {
-        let word = self.name.trim_start_matches("cargo-");
-        let output = Command::new(self.program(places)).args([word, "--version"]).output();
+        // A subcommand of cargo is told its own name first.
+        let word = self.name.strip_prefix("cargo-");
+        let output = Command::new(self.program(places)).args(word).arg("--version").output();
         output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim().ends_with(self.version))
     }
 }

@@ -7,12 +7,11 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
+use crate::cargo_tool::MDBOOK;
 use crate::console::{Console, Step};
 use crate::error::{Context, Failure, Result};
 use crate::major::Major;
 use crate::places::{Places, create_dir, remove_dir};
-
-const MDBOOK_VERSION: &str = "0.5.4";
 
 /// Pages beside `docs/` that are chapters as well.
 const BESIDE: [&str; 4] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
@@ -22,38 +21,9 @@ pub(crate) fn run(console: &mut Console, major: Major, _: &[String]) -> Result<(
     let places = Places::find(major)?;
     let logs = places.logs();
     let _lock = places.lock()?;
-    console.step(&logs, "mdBook", |step| ensure_mdbook(&places, step))?;
+    console.step(&logs, "mdBook", |step| MDBOOK.ensure(&places, step))?;
     let book = console.step(&logs, "book", |step| build(&places, step))?;
     console.print(&format!("{}", book.join("index.html").display()));
-    Ok(())
-}
-
-fn mdbook(places: &Places) -> PathBuf {
-    places.tools().join("bin/mdbook")
-}
-
-/// Installs mdBook below the target folder: one to three minutes on two cores, once.
-fn ensure_mdbook(places: &Places, step: &mut Step) -> Result<()> {
-    let output = Command::new(mdbook(places)).arg("--version").output();
-    if output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim().ends_with(MDBOOK_VERSION)) {
-        step.note("present");
-        return Ok(());
-    }
-    let build_dir = places.target.join("tools-build");
-    let installed = step.run(
-        places
-            .cargo()
-            // Its server and its watcher are not used.
-            .args(["install", "--debug", "--locked", "--no-default-features", "--features", "search", "mdbook"])
-            .arg(format!("--version=={MDBOOK_VERSION}"))
-            .arg("--root")
-            .arg(places.tools())
-            .env("CARGO_TARGET_DIR", &build_dir)
-            .env("CARGO_PROFILE_DEV_DEBUG", "0"),
-    );
-    remove_dir(&build_dir)?;
-    installed?;
-    step.note("installed");
     Ok(())
 }
 
@@ -66,7 +36,7 @@ fn build(places: &Places, step: &mut Step) -> Result<PathBuf> {
     for name in BESIDE {
         copy_page(&places.root.join(name), Path::new(name), &pages.join(name))?;
     }
-    step.run(Command::new(mdbook(places)).arg("build").arg(&pages).arg("--dest-dir").arg(&book))?;
+    step.run(Command::new(MDBOOK.program(places)).arg("build").arg(&pages).arg("--dest-dir").arg(&book))?;
     let said = fs::read_to_string(step.log()).context("read", step.log().display())?;
     if said.contains("WARN") {
         return Err(Failure::new("mdBook warns of the pages").with_log(step.log()));

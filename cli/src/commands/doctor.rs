@@ -20,34 +20,36 @@ pub(crate) struct Doctor {}
 pub(crate) fn run(_: &Doctor, global: &Global, terminal: &Terminal) -> Result<()> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut fatal = None;
-    let mut found = |name: &str, state: &'static str, text: String| {
-        findings.push(Finding { name: name.to_owned(), state, text, hint: None })
-    };
     // As all commands do it: a server that "alyx dev" keeps in this folder, and that runs, needs no address.
     let here = || server::running(std::path::Path::new("."));
     match given_address(global).map(|given| given.or_else(here)) {
-        Ok(None) => found("database", "none", "no DATABASE_URL: \"alyx dev\" starts a private server".to_owned()),
+        Ok(None) => findings.push(Finding::new(
+            "database",
+            "none",
+            "no DATABASE_URL: \"alyx dev\" starts a private server".to_owned(),
+        )),
         Ok(Some(address)) => match database::connect(&address).and_then(|mut database| examine(&mut database)) {
             Ok((text, examined)) => {
-                found("database", "ok", format!("{}: {text}", address.describe()));
+                findings.push(Finding::new("database", "ok", format!("{}: {text}", address.describe())));
                 findings.extend(examined);
             }
             Err(problem) => {
-                found("database", "bad", problem.what.clone());
+                findings.push(Finding::new("database", "bad", problem.what.clone()));
                 fatal = Some(problem);
             }
         },
         Err(problem) => {
-            found("database", "bad", problem.what.clone());
+            findings.push(Finding::new("database", "bad", problem.what.clone()));
             fatal = Some(problem);
         }
     }
-    let mut found = |name: &str, state: &'static str, text: String| {
-        findings.push(Finding { name: name.to_owned(), state, text, hint: None })
-    };
     match server::Programs::find(None, None) {
-        Ok(server) => found("private server", "ok", format!("PostgreSQL {} in {}", server.major, server.bin.display())),
-        Err(problem) => found("private server", "none", problem.what),
+        Ok(server) => findings.push(Finding::new(
+            "private server",
+            "ok",
+            format!("PostgreSQL {} in {}", server.major, server.bin.display()),
+        )),
+        Err(problem) => findings.push(Finding::new("private server", "none", problem.what)),
     }
     for (name, what) in [
         ("node", "TypeScript and JavaScript"),
@@ -62,8 +64,8 @@ pub(crate) fn run(_: &Doctor, global: &Global, terminal: &Terminal) -> Result<()
             .filter(|out| out.status.success())
             .map(|out| String::from_utf8_lossy(&out.stdout).lines().next().unwrap_or_default().to_owned());
         match text {
-            Some(text) => found(name, "ok", text),
-            None => found(name, "none", format!("needed to build {what}")),
+            Some(text) => findings.push(Finding::new(name, "ok", text)),
+            None => findings.push(Finding::new(name, "none", format!("needed to build {what}"))),
         }
     }
     let as_json = |finding: &Finding| {
@@ -100,6 +102,12 @@ struct Finding {
     hint: Option<String>,
 }
 
+impl Finding {
+    fn new(name: &str, state: &'static str, text: String) -> Self {
+        Self { name: name.to_owned(), state, text, hint: None }
+    }
+}
+
 /// What the database says of itself. What fn_doctor finds is told and fails nothing: commands may work nevertheless.
 fn examine(database: &mut database::Database) -> Result<(String, Vec<Finding>)> {
     let versions = versions(database)?;
@@ -114,8 +122,7 @@ fn examine(database: &mut database::Database) -> Result<(String, Vec<Finding>)> 
                 }
                 _ => return Err(database::problem("cannot ask fn_doctor()", &error)),
             };
-            let (name, text) = ("installation".to_owned(), why.to_owned());
-            return Ok((versions, vec![Finding { name, state: "none", text, hint: None }]));
+            return Ok((versions, vec![Finding::new("installation", "none", why.to_owned())]));
         }
     };
     let finding = |row: postgres::Row| Finding {
